@@ -1,0 +1,3 @@
+//! A pool of pinned threads, each owning one io_uring ring, between which live tasks move.
+
+mod primitives;

@@ -1,0 +1,56 @@
+//! The only place that chooses between `std` and loom.
+//!
+//! Everything that is modelled takes its atomics, cells and locks from here. The models run with
+//! `RUSTFLAGS="--cfg ringpool_loom" cargo test --release --lib`; the cfg is private to this crate
+//! so that it never changes a dependency.
+
+#[cfg(not(ringpool_loom))]
+mod chosen {
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::Mutex;
+    pub(crate) use std::sync::MutexGuard;
+    pub(crate) use std::sync::atomic;
+
+    /// `std::cell::UnsafeCell` with loom's interface, so that a model can watch every access.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Runs `read` with a pointer that may be read through.
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        /// Runs `write` with a pointer that may be written through.
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
+    }
+}
+
+#[cfg(ringpool_loom)]
+mod chosen {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::Mutex;
+    pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::atomic;
+}
+
+pub(crate) use chosen::*;
+
+/// Locks `mutex`; a panic of another holder does not matter, since no user code runs under our
+/// locks and every critical section leaves its data whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    match mutex.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    }
+}
