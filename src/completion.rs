@@ -1,0 +1,605 @@
+//! What a future waits for and a ring's thread brings about: the shared part of every operation and
+//! every timer.
+//!
+//! There are two sides. **Home** is the thread that started the thing and will complete it, once.
+//! The **future** may meanwhile be polled, moved and dropped on any thread; there is one, and it is
+//! borrowed exclusively whenever it is polled. One word says how far they are:
+//!
+//! | bits | name        | set by            | meaning                                            |
+//! |------|-------------|-------------------|----------------------------------------------------|
+//! | 0    | `DONE`      | home, once        | the outcome is written                              |
+//! | 1    | `WAITING`   | the future        | the waker's two words are filled                    |
+//! | 2    | `ABANDONED` | the future        | it was dropped before the cell was its own          |
+//! | 3    | `LINKED`    | the future, off home | the cell's node is in home's inbox, or about to be: a request to cancel |
+//! | 4–31 | version     | the future        | counts the wakers it has left                       |
+//!
+//! Home keeps the cell until it is **settled**: `DONE` and not `LINKED`. The step that settles it,
+//! home's in either case, hands it over: to the future, which is woken, or to home itself if the
+//! future is gone.
+//!
+//! | DONE | LINKED | ABANDONED | the cell                                            |
+//! |------|--------|-----------|-----------------------------------------------------|
+//! | 0    | any    | any       | pending; nobody frees it                            |
+//! | 1    | 1      | any       | done, but its node is under way; nobody frees it    |
+//! | 1    | 0      | 0         | settled; the future frees it                        |
+//! | 1    | 0      | 1         | settled; home frees it                              |
+//!
+//! # Why the waker is two atomic words
+//!
+//! Home must take the waker out *before* it settles the cell, since from that moment the future may free
+//! the cell; but until then the future may replace the waker. So home reads the two words, and then
+//! settles it with a compare-exchange that fails if the version has changed since: then it reads
+//! again. What it has read belongs to it only if the exchange succeeds. That makes one locked
+//! instruction for a completion, and none for a future that is polled first and last at home.
+
+use std::ptr;
+use std::task::{RawWakerVTable, Waker};
+
+use crate::primitives::UnsafeCell;
+use crate::primitives::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+const DONE: u32 = 1;
+const WAITING: u32 = 1 << 1;
+const ABANDONED: u32 = 1 << 2;
+const LINKED: u32 = 1 << 3;
+const ONE_VERSION: u32 = 1 << 4;
+
+/// The result of an operation: what its last completion says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Outcome {
+    /// What the kernel's call returned, or a negative errno.
+    pub(crate) result: i32,
+    pub(crate) flags: u32,
+}
+
+/// What home has to do after a step that may have settled the cell.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// It is the future's now: wake it, if there is a waker. The cell may be gone already.
+    Wake(Option<Waker>),
+    /// The future is gone: dispose of the outcome and free the cell.
+    Orphaned,
+    /// It is not settled yet: the node is still to come in.
+    NotYet,
+}
+
+/// What a future that is being dropped has to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    /// Dispose of the outcome and free the cell: it was settled.
+    Settled,
+    /// At home: tell the kernel (or the timers) that nobody waits any more.
+    Pending,
+    /// Elsewhere: push the cell's node to home, which will.
+    PushNode,
+    /// Nothing: the node is under way already.
+    NodeUnderWay,
+}
+
+/// What home has to do with a node that came in.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum Unlinked {
+    /// Tell the kernel (or the timers) to stop it.
+    Pending,
+    /// It was done meanwhile, and is settled now.
+    Settled(Settled),
+}
+
+/// The shared part; see the module's page.
+pub(crate) struct Completion {
+    state: AtomicU32,
+    outcome: UnsafeCell<Outcome>,
+    waker_data: AtomicPtr<()>,
+    waker_vtable: AtomicPtr<RawWakerVTable>,
+}
+
+// SAFETY: `outcome` is written by home before DONE and read by the other side after it.
+unsafe impl Sync for Completion {}
+// SAFETY: as above; a waker may change threads.
+unsafe impl Send for Completion {}
+
+impl Completion {
+    /// Pending, with the waker of the first poll. At home, before anybody else knows the cell.
+    #[inline]
+    pub(crate) fn new(waker: Waker) -> Self {
+        let (data, vtable) = into_words(waker);
+        Self {
+            state: AtomicU32::new(WAITING),
+            outcome: UnsafeCell::new(Outcome::default()),
+            waker_data: AtomicPtr::new(data),
+            waker_vtable: AtomicPtr::new(vtable),
+        }
+    }
+
+    /// Home: the outcome is there.
+    ///
+    /// # Safety
+    ///
+    /// Called once, by home. Afterwards the cell may be touched only as the answer says.
+    #[inline]
+    pub(crate) unsafe fn complete(&self, outcome: Outcome) -> Settled {
+        self.outcome.with_mut(|slot| {
+            // SAFETY: not DONE, so the outcome is home's.
+            unsafe { *slot = outcome }
+        });
+        // SAFETY: we are home.
+        unsafe { self.settle(DONE, 0) }.1
+    }
+
+    /// Home: the node of this cell has come in.
+    ///
+    /// # Safety
+    ///
+    /// As for [`complete`](Self::complete), with `LINKED` set.
+    pub(crate) unsafe fn unlink(&self) -> Unlinked {
+        // SAFETY: we are home.
+        let (before, settled) = unsafe { self.settle(0, LINKED) };
+        if before & DONE == 0 { Unlinked::Pending } else { Unlinked::Settled(settled) }
+    }
+
+    /// Sets and clears bits of home's; if that settles the cell, takes the waker.
+    ///
+    /// # Safety
+    ///
+    /// The caller is home.
+    #[inline]
+    unsafe fn settle(&self, set: u32, clear: u32) -> (u32, Settled) {
+        // Ordering: Acquire, partner of the Release in `leave_waker`: the words are those of this
+        // version, or newer ones, and then the exchange fails.
+        let mut now = self.state.load(Ordering::Acquire);
+        loop {
+            // Ordering: Relaxed: validated by the exchange below.
+            let data = self.waker_data.load(Ordering::Relaxed);
+            // Ordering: Relaxed: validated by the exchange below.
+            let vtable = self.waker_vtable.load(Ordering::Relaxed);
+            let mut next = (now | set) & !clear;
+            if is_settled(next) {
+                next &= !WAITING;
+            }
+            // Ordering: Release, partner of the Acquire in `poll` and `take_back_waker`: who sees
+            // the cell settled sees the outcome. Acquire as in the load above.
+            let changed =
+                self.state.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire);
+            match changed {
+                Ok(_) if !is_settled(next) => return (now, Settled::NotYet),
+                Ok(_) if now & ABANDONED != 0 => return (now, Settled::Orphaned),
+                Ok(_) if now & WAITING != 0 => {
+                    // SAFETY: the version did not change, so these are the words of one waker, and
+                    // by clearing WAITING we took it.
+                    return (now, Settled::Wake(Some(unsafe { from_words(data, vtable) })));
+                }
+                Ok(_) => return (now, Settled::Wake(None)),
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// The future: the outcome, or `waker` is woken when it is there.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the future, which has not been dropped.
+    #[inline]
+    pub(crate) unsafe fn poll(&self, waker: &Waker) -> Option<Outcome> {
+        // Ordering: Acquire, partner of the Release in `settle`.
+        let now = self.state.load(Ordering::Acquire);
+        if is_settled(now) {
+            // SAFETY: settled, and we are the future.
+            return Some(unsafe { self.outcome() });
+        }
+        if now & WAITING != 0 && self.holds(waker) {
+            return None;
+        }
+        // SAFETY: the caller is the future.
+        unsafe { self.replace_waker(waker) }
+    }
+
+    /// Whether the words are those of a waker that does the same as `waker`.
+    fn holds(&self, waker: &Waker) -> bool {
+        // Ordering: Relaxed, twice: only the future writes them, and that is the caller.
+        let data = self.waker_data.load(Ordering::Relaxed);
+        let vtable = self.waker_vtable.load(Ordering::Relaxed);
+        ptr::eq(data, waker.data()) && ptr::eq(vtable, waker.vtable())
+    }
+
+    #[cold]
+    unsafe fn replace_waker(&self, waker: &Waker) -> Option<Outcome> {
+        let fresh = waker.clone();
+        let previous = self.take_back_waker(|_| 0);
+        // SAFETY: WAITING is clear now, or the cell is settled.
+        let outcome = unsafe { self.leave_waker(fresh) };
+        // The user's code, so last.
+        drop(previous.ok());
+        outcome
+    }
+
+    /// Clears WAITING and sets what `also` says, unless the cell is settled; gives what the word
+    /// was before, and the waker that was waiting.
+    fn take_back_waker(&self, also: impl Fn(u32) -> u32) -> Result<(u32, Option<Waker>), IsSettled> {
+        // Ordering: Acquire, partner of the Release in `settle`.
+        let mut now = self.state.load(Ordering::Acquire);
+        loop {
+            if is_settled(now) {
+                return Err(IsSettled);
+            }
+            // Ordering: Release: whatever this thread did with the cell comes before home's next
+            // step; Acquire as in the load above.
+            let taken = self.state.compare_exchange(
+                now,
+                (now & !WAITING) | also(now),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match taken {
+                Ok(_) if now & WAITING == 0 => return Ok((now, None)),
+                Ok(_) => {
+                    // Ordering: Relaxed: only the future writes them, and that is us.
+                    let data = self.waker_data.load(Ordering::Relaxed);
+                    // Ordering: Relaxed: as above.
+                    let vtable = self.waker_vtable.load(Ordering::Relaxed);
+                    // SAFETY: WAITING said that the words are a waker, and clearing it took it.
+                    return Ok((now, Some(unsafe { from_words(data, vtable) })));
+                }
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller is the future, and WAITING is clear.
+    unsafe fn leave_waker(&self, waker: Waker) -> Option<Outcome> {
+        let (data, vtable) = into_words(waker);
+        // Ordering: Relaxed, twice: published by the exchange below.
+        self.waker_data.store(data, Ordering::Relaxed);
+        self.waker_vtable.store(vtable, Ordering::Relaxed);
+        // Ordering: Acquire, partner of the Release in `settle`.
+        let mut now = self.state.load(Ordering::Acquire);
+        loop {
+            if is_settled(now) {
+                // SAFETY: home did not take it: WAITING was clear.
+                drop(unsafe { from_words(data, vtable) });
+                // SAFETY: settled, and we are the future.
+                return Some(unsafe { self.outcome() });
+            }
+            let next = (now | WAITING).wrapping_add(ONE_VERSION);
+            // Ordering: Release, partner of the Acquire in `settle`: home sees the words.
+            let left =
+                self.state.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire);
+            match left {
+                Ok(_) => return None,
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// The future is being dropped. `elsewhere`: on a thread that is not home.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the future, and does not touch the cell afterwards except as the answer says.
+    pub(crate) unsafe fn abandon(&self, elsewhere: bool) -> Abandoned {
+        let also = if elsewhere { ABANDONED | LINKED } else { ABANDONED };
+        match self.take_back_waker(|now| if now & DONE == 0 { also } else { ABANDONED }) {
+            Err(IsSettled) => Abandoned::Settled,
+            Ok((before, waker)) => {
+                drop(waker);
+                match (before & LINKED != 0, elsewhere) {
+                    (true, _) => Abandoned::NodeUnderWay,
+                    (false, true) => Abandoned::PushNode,
+                    (false, false) => Abandoned::Pending,
+                }
+            }
+        }
+    }
+
+    /// The future, off home, asks for a cancel; on `true` it pushes the cell's node to home.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the future.
+    pub(crate) unsafe fn link(&self) -> bool {
+        // Ordering: Relaxed: the exchange below orders.
+        let mut now = self.state.load(Ordering::Relaxed);
+        while now & (DONE | LINKED) == 0 {
+            // Ordering: AcqRel, partner of `settle`.
+            let linked = self.state.compare_exchange(
+                now,
+                now | LINKED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            match linked {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+        false
+    }
+
+    /// The outcome.
+    ///
+    /// # Safety
+    ///
+    /// The cell is settled, and the caller's.
+    #[inline]
+    pub(crate) unsafe fn outcome(&self) -> Outcome {
+        self.outcome.with(|outcome| {
+            // SAFETY: home writes it before DONE only.
+            unsafe { *outcome }
+        })
+    }
+}
+
+/// The cell is settled, so its waker has been taken already.
+struct IsSettled;
+
+#[inline]
+fn is_settled(state: u32) -> bool {
+    state & (DONE | LINKED) == DONE
+}
+
+#[inline]
+fn into_words(waker: Waker) -> (*mut (), *mut RawWakerVTable) {
+    let waker = std::mem::ManuallyDrop::new(waker);
+    (waker.data().cast_mut(), ptr::from_ref(waker.vtable()).cast_mut())
+}
+
+/// # Safety
+///
+/// The words came from `into_words`, and become a waker only once.
+#[inline]
+unsafe fn from_words(data: *mut (), vtable: *mut RawWakerVTable) -> Waker {
+    // SAFETY: a waker's vtable is a `&'static`.
+    let vtable: &'static RawWakerVTable = unsafe { &*vtable };
+    // SAFETY: the words of one waker, made a waker once.
+    unsafe { Waker::new(data, vtable) }
+}
+
+#[cfg(all(test, ringpool_loom))]
+mod loom_models {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+    use std::task::RawWaker;
+
+    /// Counts what happens to wakers made from it: lives, and wakes.
+    #[derive(Default)]
+    struct Tally {
+        alive: AtomicUsize,
+        wakes: AtomicUsize,
+    }
+
+    fn waker(tally: &Arc<Tally>) -> Waker {
+        fn vtable() -> &'static RawWakerVTable {
+            &RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker)
+        }
+        unsafe fn tally<'a>(data: *const ()) -> &'a Tally {
+            // SAFETY: the models keep the tally alive.
+            unsafe { &*data.cast::<Tally>() }
+        }
+        unsafe fn clone(data: *const ()) -> RawWaker {
+            // SAFETY: as above.
+            unsafe { tally(data) }.alive.fetch_add(1, Ordering::Relaxed);
+            RawWaker::new(data, vtable())
+        }
+        unsafe fn wake(data: *const ()) {
+            // SAFETY: as above.
+            unsafe {
+                wake_by_ref(data);
+                drop_waker(data);
+            }
+        }
+        unsafe fn wake_by_ref(data: *const ()) {
+            // SAFETY: as above.
+            unsafe { tally(data) }.wakes.fetch_add(1, Ordering::Release);
+        }
+        unsafe fn drop_waker(data: *const ()) {
+            // SAFETY: as above.
+            unsafe { tally(data) }.alive.fetch_sub(1, Ordering::Relaxed);
+        }
+        tally.alive.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the functions above keep the contract.
+        unsafe { Waker::new(Arc::as_ptr(tally).cast(), vtable()) }
+    }
+
+    /// A cell, and proof of who freed it.
+    struct Fake {
+        completion: Completion,
+        freed: AtomicUsize,
+    }
+
+    impl Fake {
+        fn new(waker: Waker) -> Arc<Self> {
+            Arc::new(Self { completion: Completion::new(waker), freed: AtomicUsize::new(0) })
+        }
+
+        /// Whoever frees reads the outcome: loom sees a race with whoever still writes.
+        fn free(&self) {
+            // SAFETY: freeing is for who owns a cell that is done.
+            assert_eq!(unsafe { self.completion.outcome() }, OUTCOME);
+            self.completion.outcome.with_mut(|_| ());
+            assert_eq!(self.freed.fetch_add(1, Ordering::Relaxed), 0, "freed twice");
+        }
+
+        fn complete(&self) {
+            // SAFETY: the model's home calls it once.
+            self.settled(unsafe { self.completion.complete(OUTCOME) });
+        }
+
+        /// A node came in; gives whether the kernel is to be told.
+        fn node(&self) -> bool {
+            // SAFETY: the models push a node only if told to.
+            match unsafe { self.completion.unlink() } {
+                Unlinked::Pending => true,
+                Unlinked::Settled(settled) => {
+                    self.settled(settled);
+                    false
+                }
+            }
+        }
+
+        fn settled(&self, settled: Settled) {
+            match settled {
+                Settled::Wake(waker) => waker.into_iter().for_each(Waker::wake),
+                Settled::Orphaned => self.free(),
+                Settled::NotYet => {}
+            }
+        }
+    }
+
+    const OUTCOME: Outcome = Outcome { result: 5, flags: 0 };
+
+    #[test]
+    fn a_future_that_changes_its_waker_is_woken_by_the_last_one() {
+        loom::model(|| {
+            let (first, second) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
+            let fake = Fake::new(waker(&first));
+            let home = fake.clone();
+            let home = thread::spawn(move || home.complete());
+            let mine = waker(&second);
+            // SAFETY: the model's only future.
+            if unsafe { fake.completion.poll(&mine) }.is_none() {
+                while second.wakes.load(Ordering::Acquire) == 0 {
+                    thread::yield_now();
+                }
+                // SAFETY: the model's only future.
+                assert_eq!(unsafe { fake.completion.poll(&mine) }, Some(OUTCOME));
+            }
+            fake.free();
+            home.join().unwrap();
+            drop(mine);
+            for tally in [first, second] {
+                assert_eq!(tally.alive.load(Ordering::Relaxed), 0, "a waker leaked");
+            }
+        });
+    }
+
+    #[test]
+    fn a_waker_replaced_twice_beside_completion_is_never_torn() {
+        loom::model(|| {
+            let tallies = [(); 3].map(|()| Arc::new(Tally::default()));
+            let fake = Fake::new(waker(&tallies[0]));
+            let home = fake.clone();
+            let home = thread::spawn(move || home.complete());
+            for tally in &tallies[1..] {
+                let mine = waker(tally);
+                // SAFETY: the model's only future.
+                let _ = unsafe { fake.completion.poll(&mine) };
+            }
+            home.join().unwrap();
+            fake.free();
+            for tally in tallies {
+                assert_eq!(tally.alive.load(Ordering::Relaxed), 0, "a waker leaked");
+            }
+        });
+    }
+
+    #[test]
+    fn a_future_dropped_elsewhere_beside_completion_is_freed_once() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::default());
+            let fake = Fake::new(waker(&tally));
+            let inbox = Arc::new(AtomicUsize::new(0));
+            let (theirs, post) = (fake.clone(), inbox.clone());
+            let dropper = thread::spawn(move || {
+                // SAFETY: the model's only future.
+                match unsafe { theirs.completion.abandon(true) } {
+                    Abandoned::Settled => theirs.free(),
+                    Abandoned::PushNode => post.store(1, Ordering::Release),
+                    other => unreachable!("{other:?}"),
+                }
+            });
+            fake.complete();
+            dropper.join().unwrap();
+            if inbox.load(Ordering::Acquire) == 1 {
+                assert!(!fake.node());
+            }
+            assert_eq!(fake.freed.load(Ordering::Relaxed), 1, "leaked");
+            assert_eq!(tally.alive.load(Ordering::Relaxed), 0, "a waker leaked");
+        });
+    }
+
+    #[test]
+    fn a_node_that_comes_in_before_the_completion_leaves_the_cell_to_it() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::default());
+            let fake = Fake::new(waker(&tally));
+            let inbox = Arc::new(AtomicUsize::new(0));
+            let (theirs, post) = (fake.clone(), inbox.clone());
+            let dropper = thread::spawn(move || {
+                // SAFETY: the model's only future.
+                assert_eq!(unsafe { theirs.completion.abandon(true) }, Abandoned::PushNode);
+                post.store(1, Ordering::Release);
+            });
+            while inbox.load(Ordering::Acquire) == 0 {
+                thread::yield_now();
+            }
+            assert!(fake.node());
+            fake.complete();
+            assert_eq!(fake.freed.load(Ordering::Relaxed), 1);
+            dropper.join().unwrap();
+        });
+    }
+
+    /// The future asks for a cancel from elsewhere, and then waits or goes, beside the completion:
+    /// the cell is freed once, after the node came in, and a future that waits is woken.
+    fn cancel_beside_completion(drop_it: bool) {
+        loom::model(move || {
+            let tally = Arc::new(Tally::default());
+            let fake = Fake::new(waker(&Arc::new(Tally::default())));
+            let inbox = Arc::new(AtomicUsize::new(0));
+            let (theirs, post, their_tally) = (fake.clone(), inbox.clone(), tally.clone());
+            let future = thread::spawn(move || {
+                let mine = waker(&their_tally);
+                // SAFETY: the model's only future.
+                let linked = unsafe { theirs.completion.link() };
+                post.store(if linked { 1 } else { 2 }, Ordering::Release);
+                if drop_it {
+                    // SAFETY: the model's only future.
+                    match unsafe { theirs.completion.abandon(true) } {
+                        Abandoned::Settled => theirs.free(),
+                        Abandoned::NodeUnderWay => {}
+                        // The node has come in already, and is sent again.
+                        Abandoned::PushNode => post.store(3, Ordering::Release),
+                        Abandoned::Pending => unreachable!("we are elsewhere"),
+                    }
+                    return;
+                }
+                // SAFETY: the model's only future.
+                while unsafe { theirs.completion.poll(&mine) }.is_none() {
+                    while their_tally.wakes.swap(0, Ordering::Acquire) == 0 {
+                        thread::yield_now();
+                    }
+                }
+                theirs.free();
+            });
+            fake.complete();
+            let post = loop {
+                match inbox.swap(0, Ordering::Acquire) {
+                    0 => thread::yield_now(),
+                    post => break post,
+                }
+            };
+            if post != 2 {
+                assert!(!fake.node());
+            }
+            future.join().unwrap();
+            assert_eq!(fake.freed.load(Ordering::Relaxed), 1, "leaked");
+        });
+    }
+
+    #[test]
+    fn a_cancel_from_elsewhere_beside_completion_still_gives_the_outcome() {
+        cancel_beside_completion(false);
+    }
+
+    #[test]
+    fn a_cancel_from_elsewhere_and_a_drop_beside_completion_free_the_cell_once() {
+        cancel_beside_completion(true);
+    }
+}

@@ -1,0 +1,74 @@
+//! What a ring's thread knows about itself: one pointer a thread.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use crate::mailbox::Mailbox;
+use crate::metrics::Counters;
+use crate::ring::Ring;
+use crate::runtime::Shared;
+use crate::task::header::Header;
+use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::time::heap::TimerHeap;
+
+/// Everything that belongs to one ring's thread and is touched by no other.
+///
+/// No function that runs user code (a poll, a waker, a destructor) may hold a borrow of `ring` or
+/// `timers`: user code comes back here for its own operations.
+pub(crate) struct Local {
+    pub(crate) mailbox: &'static Mailbox,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ready: ReadyQueue,
+    pub(crate) live: LiveTasks,
+    pub(crate) ring: RefCell<Ring>,
+    pub(crate) timers: RefCell<TimerHeap>,
+    /// The task being polled, or being dropped.
+    pub(crate) current: Cell<Option<NonNull<Header>>>,
+    /// The ring takes no new work: what arrives is cancelled.
+    pub(crate) stopping: Cell<bool>,
+}
+
+impl Local {
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+}
+
+thread_local! {
+    static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
+    static HERE: Cell<*const Mailbox> = const { Cell::new(ptr::null()) };
+}
+
+/// The mailbox of the calling thread's ring; null on a thread without one.
+#[inline]
+pub(crate) fn here() -> *const Mailbox {
+    // A thread that is being torn down has no ring any more.
+    HERE.try_with(Cell::get).unwrap_or(ptr::null())
+}
+
+/// Runs `f` with what the calling thread's ring knows, if it has a ring.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(Option<&Local>) -> R) -> R {
+    let local = LOCAL.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: set by `enter`, whose guard clears it before the `Local` goes; and `f` cannot keep
+    // the reference.
+    f(unsafe { local.as_ref() })
+}
+
+/// Makes `local` the calling thread's own until the guard is dropped.
+pub(crate) fn enter(local: &Local) -> Entered<'_> {
+    LOCAL.set(local);
+    HERE.set(local.mailbox);
+    Entered(local)
+}
+
+/// See [`enter`].
+pub(crate) struct Entered<'a>(#[expect(dead_code, reason = "keeps the borrow")] &'a Local);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        LOCAL.set(ptr::null());
+        HERE.set(ptr::null());
+    }
+}

@@ -1,0 +1,409 @@
+//! The inbox of a ring: one atomic word that is both the list of messages and the sleep flag.
+//!
+//! Any thread may push; only the owner takes. A message is a [`Node`] that lives inside the thing
+//! it is about (a task, an operation), so a push allocates nothing and the inbox cannot be full.
+//!
+//! # The word
+//!
+//! | value      | the owner               | a push makes it | and the pusher          |
+//! |------------|-------------------------|-----------------|-------------------------|
+//! | `EMPTY`    | is awake, saw no news   | a list          | does nothing more       |
+//! | a list     | is awake or waking      | a longer list   | does nothing more       |
+//! | `ASLEEP`   | is, or is about to be, blocked in the kernel | a list | **rings the bell** |
+//! | `CLOSED`   | has stopped for good    | `CLOSED` (fails)| gets the node back      |
+//!
+//! The owner alone makes the other transitions: [`take_all`](Inbox::take_all) (list → `EMPTY`),
+//! [`fall_asleep`](Inbox::fall_asleep) (`EMPTY` → `ASLEEP`, fails on a list),
+//! [`wake_up`](Inbox::wake_up) (`ASLEEP` → `EMPTY`), [`close`](Inbox::close).
+//!
+//! # Why no wake is lost
+//!
+//! Every transition is a read-modify-write of the same word, so they have one total order. Take
+//! any push and the `fall_asleep` nearest to it. If the push comes first, `fall_asleep` finds a
+//! list and fails, and the owner goes on to take it. If `fall_asleep` comes first, the push finds
+//! `ASLEEP` and rings. There is no third case. And since the push replaces `ASLEEP` by a list, the
+//! next pusher finds a list: the bell is rung exactly once a sleep, however many push.
+
+use std::ptr::{self, NonNull};
+
+use crate::primitives::atomic::{AtomicPtr, Ordering};
+
+/// A message to a ring: a link, and what the ring's thread is to do with it.
+///
+/// It is embedded in the thing it is about. Whoever pushes it guarantees that it stays where it is,
+/// and is pushed nowhere else, until it has been delivered or given back.
+#[repr(C)]
+pub(crate) struct Node {
+    next: AtomicPtr<Node>,
+    deliver: unsafe fn(NonNull<Node>),
+}
+
+impl Node {
+    pub(crate) fn new(deliver: unsafe fn(NonNull<Node>)) -> Self {
+        Self { next: AtomicPtr::new(ptr::null_mut()), deliver }
+    }
+
+    /// Does what the message says.
+    ///
+    /// # Safety
+    ///
+    /// `node` came out of the calling thread's own inbox (or was never pushed), once.
+    pub(crate) unsafe fn deliver(node: NonNull<Node>) {
+        // SAFETY: the pusher keeps the node alive until it is delivered.
+        let deliver = unsafe { node.as_ref() }.deliver;
+        // SAFETY: `deliver` was given to `Node::new` for this very node, and asks no more than we
+        // were promised.
+        unsafe { deliver(node) }
+    }
+}
+
+/// The push found a closed inbox; the node is the pusher's again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+/// What the pusher has to do after its push.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// Nothing: the owner is awake, or somebody else has rung already.
+    Quiet,
+    /// Ring the bell: the owner sleeps, and nobody else will.
+    RingTheBell,
+}
+
+/// The word.
+pub(crate) struct Inbox {
+    head: AtomicPtr<Node>,
+}
+
+const EMPTY: *mut Node = ptr::null_mut();
+const ASLEEP: *mut Node = ptr::without_provenance_mut(1);
+const CLOSED: *mut Node = ptr::without_provenance_mut(2);
+
+impl Inbox {
+    /// An inbox that is closed until [`open`](Self::open).
+    pub(crate) fn new() -> Self {
+        Self { head: AtomicPtr::new(CLOSED) }
+    }
+
+    /// Owner: begins to accept messages.
+    pub(crate) fn open(&self) {
+        // Ordering: Release, partner of the Acquire half of the CAS in `push`: who sends sees the
+        // owner's bell in place.
+        self.head.store(EMPTY, Ordering::Release);
+    }
+
+    /// Any thread: adds a message.
+    ///
+    /// # Safety
+    ///
+    /// `node` stays valid and in place until it is delivered, and is in no inbox now. With
+    /// `Err(Closed)` it has not been taken.
+    #[inline]
+    pub(crate) unsafe fn push(&self, node: NonNull<Node>) -> Result<Pushed, Closed> {
+        // Ordering: Relaxed: the CAS below checks the value again, and orders.
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            if head == CLOSED {
+                return Err(Closed);
+            }
+            let next = if head == ASLEEP { EMPTY } else { head };
+            // SAFETY: the caller keeps the node valid.
+            let link = unsafe { &node.as_ref().next };
+            // Ordering: Relaxed: published by the Release of the CAS below.
+            link.store(next, Ordering::Relaxed);
+            // Ordering: Release, partner of the Acquire swap in `take_all`: the owner sees the node
+            // and all its sender wrote. Acquire, partner of the Release in `open`.
+            match self.head.compare_exchange_weak(
+                head,
+                node.as_ptr(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(ASLEEP) => return Ok(Pushed::RingTheBell),
+                Ok(_) => return Ok(Pushed::Quiet),
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Owner: whether there is something to take. Cheap enough to spin on.
+    #[inline]
+    pub(crate) fn has_messages(&self) -> bool {
+        // Ordering: Relaxed: only a hint; `take_all` orders.
+        let head = self.head.load(Ordering::Relaxed);
+        head != EMPTY && head != ASLEEP && head != CLOSED
+    }
+
+    /// Owner, awake: takes all messages, oldest first.
+    #[inline]
+    pub(crate) fn take_all(&self) -> Batch {
+        if !self.has_messages() {
+            return Batch { next: EMPTY };
+        }
+        // Ordering: Acquire, partner of the Release CAS in `push`, of each push in the list: they
+        // are one release sequence, since every later one is a read-modify-write.
+        Batch::reversed(self.head.swap(EMPTY, Ordering::Acquire))
+    }
+
+    /// Owner: says that it is going to block. On `false` there is a message: do not.
+    #[must_use]
+    pub(crate) fn fall_asleep(&self) -> bool {
+        // Ordering: Relaxed is enough: a pusher that sees `ASLEEP` needs nothing from us but the
+        // bell, which `open` published; on failure `take_all` orders.
+        self.head.compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Owner: says that it is awake again.
+    pub(crate) fn wake_up(&self) {
+        // Ordering: Relaxed: if this fails there is a list, and `take_all` orders.
+        let _ =
+            self.head.compare_exchange(ASLEEP, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Owner: accepts nothing more; gives what had been accepted.
+    pub(crate) fn close(&self) -> Batch {
+        // Ordering: Acquire, as in `take_all`.
+        Batch::reversed(self.head.swap(CLOSED, Ordering::Acquire))
+    }
+}
+
+/// Messages taken from an inbox, oldest first.
+pub(crate) struct Batch {
+    next: *mut Node,
+}
+
+impl Batch {
+    /// Turns the list around: pushes come last in, first out.
+    fn reversed(mut newest: *mut Node) -> Self {
+        let mut oldest = EMPTY;
+        while newest != EMPTY && newest != ASLEEP && newest != CLOSED {
+            // SAFETY: we took the list whole; its nodes are valid until delivered.
+            let link = unsafe { &(*newest).next };
+            // Ordering: Relaxed: the swap that took the list ordered all its links.
+            let older = link.load(Ordering::Relaxed);
+            // Ordering: Relaxed: the list is ours alone.
+            link.store(oldest, Ordering::Relaxed);
+            oldest = newest;
+            newest = older;
+        }
+        Self { next: oldest }
+    }
+}
+
+impl Iterator for Batch {
+    type Item = NonNull<Node>;
+
+    #[inline]
+    fn next(&mut self) -> Option<NonNull<Node>> {
+        let node = NonNull::new(self.next)?;
+        // SAFETY: the node is in the list we took, and not yet handed out.
+        let link = unsafe { &node.as_ref().next };
+        // Ordering: Relaxed: the list is ours alone.
+        self.next = link.load(Ordering::Relaxed);
+        Some(node)
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+
+    unsafe fn nothing(_: NonNull<Node>) {}
+
+    fn node() -> NonNull<Node> {
+        NonNull::from(Box::leak(Box::new(Node::new(nothing))))
+    }
+
+    fn free(node: NonNull<Node>) {
+        // SAFETY: made by `node()`, and no longer in any list.
+        drop(unsafe { Box::from_raw(node.as_ptr()) });
+    }
+
+    #[test]
+    fn messages_come_out_oldest_first() {
+        let inbox = Inbox::new();
+        inbox.open();
+        let nodes: Vec<_> = (0..5).map(|_| node()).collect();
+        for &node in &nodes {
+            // SAFETY: the node lives until the end of the test.
+            assert_eq!(unsafe { inbox.push(node) }, Ok(Pushed::Quiet));
+        }
+        assert_eq!(inbox.take_all().collect::<Vec<_>>(), nodes);
+        assert_eq!(inbox.take_all().count(), 0);
+        nodes.into_iter().for_each(free);
+    }
+
+    #[test]
+    fn only_the_first_push_to_a_sleeper_rings() {
+        let inbox = Inbox::new();
+        inbox.open();
+        assert!(inbox.fall_asleep());
+        let (first, second) = (node(), node());
+        // SAFETY: both nodes live until the end of the test.
+        unsafe {
+            assert_eq!(inbox.push(first), Ok(Pushed::RingTheBell));
+            assert_eq!(inbox.push(second), Ok(Pushed::Quiet));
+        }
+        assert!(!inbox.fall_asleep());
+        inbox.wake_up();
+        assert_eq!(inbox.take_all().collect::<Vec<_>>(), [first, second]);
+        free(first);
+        free(second);
+    }
+
+    #[test]
+    fn a_closed_inbox_refuses() {
+        let inbox = Inbox::new();
+        let (refused, accepted) = (node(), node());
+        // SAFETY: both nodes live until the end of the test.
+        unsafe {
+            assert_eq!(inbox.push(refused), Err(Closed));
+            inbox.open();
+            assert_eq!(inbox.push(accepted), Ok(Pushed::Quiet));
+            assert_eq!(inbox.close().collect::<Vec<_>>(), [accepted]);
+            assert_eq!(inbox.push(refused), Err(Closed));
+        }
+        free(refused);
+        free(accepted);
+    }
+}
+
+#[cfg(all(test, ringpool_loom))]
+mod loom_models {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    /// A payload whose plain cell is written before the push and read after the take, so that loom
+    /// sees a data race if the inbox does not order them.
+    #[repr(C)]
+    struct Letter {
+        node: Node,
+        text: loom::cell::UnsafeCell<u32>,
+    }
+
+    // SAFETY: `text` is written before the push and read after the take only.
+    unsafe impl Sync for Letter {}
+    // SAFETY: as above.
+    unsafe impl Send for Letter {}
+
+    unsafe fn unused(_: NonNull<Node>) {}
+
+    fn letter(text: u32) -> &'static Letter {
+        let text = loom::cell::UnsafeCell::new(text);
+        Box::leak(Box::new(Letter { node: Node::new(unused), text }))
+    }
+
+    fn read(node: NonNull<Node>) -> u32 {
+        // SAFETY: every node of these models is the first field of a leaked `Letter`.
+        unsafe { node.cast::<Letter>().as_ref().text.with(|text| *text) }
+    }
+
+    /// The kernel's part: a bell that the sleeper blocks on.
+    struct Sleeper {
+        inbox: Inbox,
+        bell: loom::sync::Mutex<usize>,
+        rung: loom::sync::Condvar,
+        rings: AtomicUsize,
+    }
+
+    impl Sleeper {
+        fn new() -> Arc<Self> {
+            let inbox = Inbox::new();
+            inbox.open();
+            Arc::new(Self {
+                inbox,
+                bell: loom::sync::Mutex::new(0),
+                rung: loom::sync::Condvar::new(),
+                rings: AtomicUsize::new(0),
+            })
+        }
+
+        fn send(&self, text: u32) -> Result<(), Closed> {
+            let letter = letter(0);
+            letter.text.with_mut(|cell| {
+                // SAFETY: not pushed yet, so nobody else sees it.
+                unsafe { *cell = text }
+            });
+            // SAFETY: leaked, so valid for ever.
+            match unsafe { self.inbox.push(NonNull::from(&letter.node)) }? {
+                Pushed::Quiet => {}
+                Pushed::RingTheBell => {
+                    self.rings.fetch_add(1, Ordering::Relaxed);
+                    *self.bell.lock().unwrap() += 1;
+                    self.rung.notify_one();
+                }
+            }
+            Ok(())
+        }
+
+        /// The owner's loop: returns what it got, and how often it slept.
+        fn receive(&self, mut missing: usize) -> (Vec<u32>, usize) {
+            let (mut got, mut sleeps) = (Vec::new(), 0);
+            while missing > 0 {
+                let batch: Vec<u32> = self.inbox.take_all().map(read).collect();
+                missing -= batch.len();
+                got.extend(batch);
+                if missing > 0 && self.inbox.fall_asleep() {
+                    sleeps += 1;
+                    let mut bell = self.bell.lock().unwrap();
+                    while *bell == 0 {
+                        bell = self.rung.wait(bell).unwrap();
+                    }
+                    *bell -= 1;
+                    drop(bell);
+                    self.inbox.wake_up();
+                }
+            }
+            (got, sleeps)
+        }
+    }
+
+    #[test]
+    fn no_wake_is_lost_and_one_bell_a_sleep() {
+        loom::model(|| {
+            let sleeper = Sleeper::new();
+            let senders: Vec<_> = [1, 2]
+                .map(|text| {
+                    let sleeper = sleeper.clone();
+                    thread::spawn(move || sleeper.send(text).unwrap())
+                })
+                .into();
+            let (mut got, sleeps) = sleeper.receive(2);
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+            got.sort_unstable();
+            assert_eq!(got, [1, 2]);
+            assert_eq!(sleeper.rings.load(Ordering::Relaxed), sleeps);
+        });
+    }
+
+    #[test]
+    fn one_sender_keeps_its_order() {
+        loom::model(|| {
+            let sleeper = Sleeper::new();
+            let theirs = sleeper.clone();
+            let sender = thread::spawn(move || {
+                theirs.send(1).unwrap();
+                theirs.send(2).unwrap();
+            });
+            assert_eq!(sleeper.receive(2).0, [1, 2]);
+            sender.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_push_beside_close_is_either_taken_or_refused() {
+        loom::model(|| {
+            let sleeper = Sleeper::new();
+            let theirs = sleeper.clone();
+            let sender = thread::spawn(move || theirs.send(7));
+            let taken: Vec<u32> = sleeper.inbox.close().map(read).collect();
+            match sender.join().unwrap() {
+                Ok(()) => assert_eq!(taken, [7]),
+                Err(Closed) => assert!(taken.is_empty()),
+            }
+        });
+    }
+}

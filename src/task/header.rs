@@ -1,0 +1,198 @@
+//! What every task has, whatever its future: one header at the start of its allocation.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::task::{Context, Waker};
+
+use super::TaskId;
+use super::state::JoinWord;
+use crate::inbox::Node;
+use crate::mailbox::Mailbox;
+
+/// The functions that know the task's types.
+pub(super) struct VTable {
+    /// Polls the future; on `true` it is gone and its output stored.
+    ///
+    /// # Safety
+    ///
+    /// On the home thread (or, for a blocking task, by who claimed it); the future is there.
+    pub(super) poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
+    /// Drops the future and stores `Cancelled`.
+    ///
+    /// # Safety
+    ///
+    /// As for `poll`.
+    pub(super) cancel: unsafe fn(NonNull<Header>),
+    /// Moves the output to where the second argument points, a `Result<T, TaskError>`.
+    ///
+    /// # Safety
+    ///
+    /// The task is complete, the caller owns the output, and it has not been taken.
+    pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output, if it is there, and says what a panic in the task or in that drop was.
+    ///
+    /// # Safety
+    ///
+    /// The task is complete, and the caller owns the output.
+    pub(super) drop_output: unsafe fn(NonNull<Header>),
+    /// Frees the allocation.
+    ///
+    /// # Safety
+    ///
+    /// The caller was told [`Release::Free`](super::state::Release::Free).
+    pub(super) free: unsafe fn(NonNull<Header>),
+}
+
+/// The part of a task that only its home thread touches.
+///
+/// While the task is under way between two rings nobody does; the inbox orders the hand-over.
+pub(crate) struct Home {
+    /// The next task of the ready queue.
+    pub(super) next_ready: Cell<Option<NonNull<Header>>>,
+    /// The neighbours in the list of the ring's live tasks.
+    pub(super) previous: Cell<Option<NonNull<Header>>>,
+    pub(super) next: Cell<Option<NonNull<Header>>>,
+    /// The waker of a handle that was polled on this very ring.
+    pub(super) join_waker: Cell<Option<Waker>>,
+    /// Where the task wants to go once its poll returns; null if nowhere.
+    pub(super) destination: Cell<*const Mailbox>,
+    /// Wakers counted here; see `state.rs`.
+    pub(super) references: Cell<i32>,
+    /// Operations dropped in flight that the kernel has not given back yet.
+    pub(super) orphans: Cell<u32>,
+    /// In the ready queue.
+    pub(super) queued: Cell<bool>,
+    /// Being polled now.
+    pub(super) running: Cell<bool>,
+    /// Woken while it was being polled.
+    pub(super) woken: Cell<bool>,
+    /// The future is gone; from here on all references are counted in the word.
+    pub(super) complete: Cell<bool>,
+    /// Dropped on a cancel, and waiting for its orphans before it says so.
+    pub(super) winding_down: Cell<bool>,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            next_ready: Cell::new(None),
+            previous: Cell::new(None),
+            next: Cell::new(None),
+            join_waker: Cell::new(None),
+            destination: Cell::new(ptr::null()),
+            references: Cell::new(0),
+            orphans: Cell::new(0),
+            queued: Cell::new(false),
+            running: Cell::new(false),
+            woken: Cell::new(false),
+            complete: Cell::new(false),
+            winding_down: Cell::new(false),
+        }
+    }
+}
+
+/// The start of every task's allocation.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(super) vtable: &'static VTable,
+    pub(super) join: JoinWord,
+    /// Where the task lives: a mailbox; or, tagged with [`UNDER_WAY`], where it is going. Null for
+    /// a blocking task, which lives on no ring.
+    address: AtomicPtr<Mailbox>,
+    pub(super) home: Home,
+    /// In an inbox while `LINKED` is set.
+    pub(super) wake_node: Node,
+    /// In an inbox while the task is under way.
+    pub(super) move_node: Node,
+    pub(super) id: TaskId,
+    /// Never leaves its ring: its future is not `Send`.
+    pub(super) is_local: bool,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) spawned_at: &'static Location<'static>,
+}
+
+// SAFETY: `home` is touched by one thread at a time (see `Home`), everything else is `Sync`.
+unsafe impl Sync for Header {}
+// SAFETY: as above; a header never moves in memory, but references to it change threads.
+unsafe impl Send for Header {}
+
+/// Tag of an address: the task has been sent there and has not arrived.
+const UNDER_WAY: usize = 1;
+
+/// Where a task is, as far as the reading thread can know.
+pub(crate) enum Whereabouts {
+    /// On the reading thread's own ring. This one is exact: only that thread writes it.
+    Here,
+    /// In the reading thread's own inbox, or about to be pushed there.
+    OnItsWayHere,
+    /// On another ring, or on its way to it.
+    At(&'static Mailbox),
+    /// On no ring.
+    Nowhere,
+}
+
+/// What a new task is told about itself.
+pub(super) struct Birth {
+    pub(super) name: Option<Arc<str>>,
+    pub(super) spawned_at: &'static Location<'static>,
+    pub(super) is_local: bool,
+}
+
+impl Header {
+    pub(super) fn new(vtable: &'static VTable, birth: Birth, id: TaskId) -> Self {
+        Self {
+            vtable,
+            join: JoinWord::new(),
+            address: AtomicPtr::new(ptr::null_mut()),
+            home: Home::new(),
+            wake_node: Node::new(super::travel::deliver_wake),
+            move_node: Node::new(super::travel::deliver_arrival),
+            id,
+            is_local: birth.is_local,
+            name: birth.name,
+            spawned_at: birth.spawned_at,
+        }
+    }
+
+    /// Whether the calling thread is this task's home.
+    #[inline]
+    pub(crate) fn is_here(&self, here: *const Mailbox) -> bool {
+        // Ordering: Relaxed: only the thread of `here` ever stores `here` untagged, so if we read
+        // our own mailbox we wrote it ourselves, and what else we read cannot be equal to it.
+        !here.is_null() && ptr::eq(self.address.load(Ordering::Relaxed), here)
+    }
+
+    /// Where the task is, seen from the ring `here`.
+    pub(super) fn whereabouts(&self, here: *const Mailbox) -> Whereabouts {
+        // Ordering: Acquire, partner of the Release in `set_under_way`, `set_here`: whoever pushes
+        // to a mailbox it read here does so after it was made the address.
+        let address = self.address.load(Ordering::Acquire);
+        let mailbox = address.map_addr(|bits| bits & !UNDER_WAY);
+        if mailbox.is_null() {
+            Whereabouts::Nowhere
+        } else if !ptr::eq(mailbox, here) {
+            // SAFETY: an address is only ever made from a `&'static Mailbox`.
+            Whereabouts::At(unsafe { &*mailbox })
+        } else if ptr::eq(mailbox, address) {
+            Whereabouts::Here
+        } else {
+            Whereabouts::OnItsWayHere
+        }
+    }
+
+    /// The task is about to be pushed to `mailbox`.
+    pub(super) fn set_under_way(&self, mailbox: &'static Mailbox) {
+        let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
+        // Ordering: Release, partner of the Acquire in `whereabouts`.
+        self.address.store(tagged, Ordering::Release);
+    }
+
+    /// The task lives with the calling thread, whose mailbox is `mailbox`.
+    pub(super) fn set_here(&self, mailbox: &'static Mailbox) {
+        // Ordering: Release, partner of the Acquire in `whereabouts`.
+        self.address.store(ptr::from_ref(mailbox).cast_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,242 @@
+//! Running tasks on their home ring: from the ready queue through a poll to the end.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+use std::task::{Context, Waker};
+
+use super::header::Header;
+use super::state::{Completed, Release};
+use super::{travel, waker};
+use crate::context::{self, Local};
+use crate::coop;
+
+/// Runs user code that may panic, where a panic has nobody to go to.
+///
+/// The payload's own destructor may panic as well, and then its payload is leaked: enough is enough.
+pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(user_code)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            dispose_of(payload);
+            None
+        }
+    }
+}
+
+/// Drops a panic's payload, whatever its destructor does.
+pub(crate) fn dispose_of(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+/// Takes in a task that has just come to live here: it is polled next.
+///
+/// # Safety
+///
+/// The task's address is here; it is valid, and in no list.
+pub(super) unsafe fn adopt(local: &Local, task: NonNull<Header>) {
+    // SAFETY: the caller's promise.
+    unsafe { local.live.insert(task) };
+    // SAFETY: it lives here.
+    unsafe { enqueue(local, task) };
+    local.counters().tasks_alive.set(local.live.len() as u64);
+}
+
+/// # Safety
+///
+/// The task lives here.
+unsafe fn enqueue(local: &Local, task: NonNull<Header>) {
+    // SAFETY: the caller's promise.
+    let header = unsafe { task.as_ref() };
+    if !header.home.queued.replace(true) {
+        // SAFETY: it lives here, and was not queued; `queued` keeps it until popped.
+        unsafe { local.ready.push(task) };
+    }
+}
+
+/// A wake on the task's own thread.
+///
+/// # Safety
+///
+/// The calling thread is the task's home, and the caller keeps the task.
+#[inline]
+pub(super) unsafe fn wake_here(task: NonNull<Header>) {
+    // SAFETY: the caller keeps it.
+    let home = &unsafe { task.as_ref() }.home;
+    if home.running.get() {
+        home.woken.set(true);
+    } else if !home.complete.get() && !home.queued.get() {
+        context::with(|local| {
+            if let Some(local) = local {
+                // SAFETY: it lives here.
+                unsafe { enqueue(local, task) }
+            }
+        });
+    }
+}
+
+/// Runs the first task of the ready queue; says whether there was one.
+pub(crate) fn run_next(local: &Local) -> bool {
+    let Some(task) = local.ready.pop() else { return false };
+    // SAFETY: `queued` kept it.
+    let header = unsafe { task.as_ref() };
+    header.home.queued.set(false);
+    if header.home.complete.get() {
+        // Its place in the queue was counted when it completed.
+        release(task, header);
+    } else if header.join.snapshot().is_cancelled() || local.stopping.get() {
+        // SAFETY: it lives here and is not running.
+        unsafe { cancel(local, task) };
+    } else {
+        // SAFETY: it lives here and is not running.
+        unsafe { poll(local, task) };
+    }
+    true
+}
+
+/// # Safety
+///
+/// The task lives here, is not complete, and is not running.
+#[inline]
+unsafe fn poll(local: &Local, task: NonNull<Header>) {
+    // SAFETY: a live task stays.
+    let header = unsafe { task.as_ref() };
+    let home = &header.home;
+    // SAFETY: a live task stays, and it lives until `finish` below.
+    let waker = unsafe { waker::borrowed(task) };
+    home.running.set(true);
+    local.current.set(Some(task));
+    coop::reset(coop::BUDGET);
+    // SAFETY: we are home, and the future is there because the task is not complete.
+    let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
+    coop::lift();
+    local.current.set(None);
+    home.running.set(false);
+    let woken = home.woken.replace(false);
+    let destination = home.destination.replace(ptr::null());
+    local.counters().polls.add(1);
+    if done {
+        // SAFETY: the future is gone and the output stored.
+        unsafe { finish(local, task) };
+    } else if !destination.is_null() {
+        // SAFETY: destinations are made from mailboxes, which live for ever; the task is ours.
+        unsafe { travel::depart(local, task, &*destination) };
+    } else if woken {
+        // SAFETY: it lives here.
+        unsafe { enqueue(local, task) };
+    }
+}
+
+/// Drops the future; the task is complete once the kernel has given back what it had in flight.
+///
+/// # Safety
+///
+/// The task lives here, is not complete, and is not running.
+unsafe fn cancel(local: &Local, task: NonNull<Header>) {
+    // SAFETY: a live task stays.
+    let header = unsafe { task.as_ref() };
+    let home = &header.home;
+    if home.winding_down.get() {
+        return;
+    }
+    home.running.set(true);
+    local.current.set(Some(task));
+    // SAFETY: we are home, and the future is there because the task is not complete.
+    unsafe { (header.vtable.cancel)(task) };
+    local.current.set(None);
+    home.running.set(false);
+    home.destination.set(ptr::null());
+    if home.orphans.get() == 0 {
+        // SAFETY: the future is gone and the output stored.
+        unsafe { finish(local, task) };
+    } else {
+        home.winding_down.set(true);
+    }
+}
+
+/// An operation that the task dropped in flight has come back from the kernel.
+///
+/// # Safety
+///
+/// The task lives here, and has that orphan.
+pub(super) unsafe fn orphan_returned(local: &Local, task: NonNull<Header>) {
+    // SAFETY: the orphan has a reference.
+    let home = &unsafe { task.as_ref() }.home;
+    home.orphans.set(home.orphans.get() - 1);
+    if home.orphans.get() == 0 && home.winding_down.replace(false) {
+        // SAFETY: it is winding down, so the future is gone and the output stored.
+        unsafe { finish(local, task) };
+    }
+}
+
+/// Makes the task complete and tells whoever waits for it.
+///
+/// # Safety
+///
+/// The task lives here, its future is gone and its output stored.
+unsafe fn finish(local: &Local, task: NonNull<Header>) {
+    // SAFETY: a live task stays, and until `complete` below it is one.
+    let header = unsafe { task.as_ref() };
+    let home = &header.home;
+    home.complete.set(true);
+    // SAFETY: it lives here.
+    unsafe { local.live.remove(task) };
+    local.counters().tasks_alive.set(local.live.len() as u64);
+    local.counters().tasks_finished.add(1);
+    let join_waker = home.join_waker.take();
+    let references = i64::from(home.references.get()) + i64::from(home.queued.get());
+    // SAFETY: nobody else completes it; from here on the task may be gone.
+    unsafe { publish(task, references) };
+    if let Some(waker) = join_waker {
+        wake(waker);
+    }
+}
+
+/// Publishes the output, and does what falls to the one who completes a task.
+///
+/// # Safety
+///
+/// The output is stored, and the caller alone completes the task; it has no reference afterwards.
+pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
+    // SAFETY: not complete, so not freed.
+    let header = unsafe { task.as_ref() };
+    match header.join.complete(home_references) {
+        Completed::HandleHasOutput => return,
+        Completed::WakeThenRelease => {
+            // SAFETY: `complete` told us so.
+            if let Some(waker) = unsafe { header.join.waker_to_wake() } {
+                wake(waker);
+            }
+        }
+        Completed::DropOutputThenRelease => {
+            // SAFETY: complete, and no handle: the output is ours.
+            unsafe { (header.vtable.drop_output)(task) };
+        }
+    }
+    release(task, header);
+}
+
+fn release(task: NonNull<Header>, header: &Header) {
+    if header.join.release() == Release::Free {
+        // SAFETY: we were told to.
+        unsafe { (header.vtable.free)(task) };
+    }
+}
+
+/// Wakes a waker that may be anybody's, and may panic.
+pub(crate) fn wake(waker: Waker) {
+    let _ = shielded(move || waker.wake());
+}
+
+/// Stops everything that lives here: each task is woken, and finds itself cancelled.
+pub(crate) fn cancel_all(local: &Local) {
+    let mut next = local.live.first();
+    while let Some(task) = next {
+        // SAFETY: tasks in the list live here, and nothing is removed while we walk.
+        next = unsafe { task.as_ref() }.home.next.get();
+        // SAFETY: as above.
+        unsafe { enqueue(local, task) };
+    }
+}

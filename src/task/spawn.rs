@@ -1,0 +1,191 @@
+//! Bringing tasks into being.
+
+use std::future::Future;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::header::{Birth, Header};
+use super::{Builder, SpawnError, Task, raw, run, travel};
+use crate::context::{self, Local};
+use crate::mailbox::Mailbox;
+use crate::runtime::Runtime;
+
+/// Spawns a task on the calling thread's ring.
+///
+/// # Panics
+///
+/// On a thread that has no ring: use [`spawn_on`] or [`Pool::spawn`](crate::Pool::spawn) there.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let task = ringpool::spawn(async { 6 * 7 });
+///     assert_eq!(task.await?, 42);
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new().spawn(future)
+}
+
+/// Spawns a task on the ring of `runtime`, where it stays unless it switches itself.
+///
+/// From any thread. If that ring has stopped, the task ends as cancelled at once;
+/// [`Runtime::try_spawn`] gives the future back instead.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(2);
+/// let there = pool.runtime(1);
+/// pool.block_on(async {
+///     let task = ringpool::spawn_on(&there, async { ringpool::current().map(|rt| rt.index()) });
+///     assert_eq!(task.await?, Some(1));
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_on<F>(runtime: &Runtime, future: F) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new().spawn_on(runtime, future)
+}
+
+/// Spawns a task that need not be `Send` on the calling thread's ring, which it never leaves.
+///
+/// # Panics
+///
+/// On a thread that has no ring.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let task = ringpool::spawn(async {
+///         let here = Rc::new(7);
+///         ringpool::spawn_local(async move { *here }).detach();
+///     });
+///     task.await?;
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Builder::new().spawn_local(future)
+}
+
+/// A new task on the calling thread's ring.
+///
+/// # Safety
+///
+/// What the future and its output borrow outlives the task. If they are not `Send`, `is_local` is
+/// set, and the handle stays on this thread.
+///
+/// # Panics
+///
+/// On a thread that has no ring.
+#[track_caller]
+pub(super) unsafe fn spawn_here<F: Future>(
+    name: Option<Arc<str>>,
+    is_local: bool,
+    future: F,
+) -> Task<F::Output> {
+    let birth = Birth { name, spawned_at: Location::caller(), is_local };
+    context::with(|local| match local {
+        // SAFETY: the caller's promise.
+        Some(local) => unsafe { begin(local, raw::allocate_future(future, birth)) },
+        None => panic!(
+            "`spawn` and `spawn_local` work on the thread of a ring only; \
+             use `spawn_on(&runtime, …)` or `pool.spawn(…)` on others"
+        ),
+    })
+}
+
+/// # Safety
+///
+/// `task` has just been made, with output `T`.
+unsafe fn begin<T>(local: &Local, task: NonNull<Header>) -> Task<T> {
+    // SAFETY: just made, so it is ours.
+    unsafe { task.as_ref() }.set_here(local.mailbox);
+    // SAFETY: ours, and in no list. A ring that is stopping cancels it in its turn.
+    unsafe { run::adopt(local, task) };
+    local.counters().tasks_spawned.add(1);
+    // SAFETY: just made, so its handle is nobody's yet.
+    unsafe { Task::new(task) }
+}
+
+/// A new task on the ring that `mailbox` belongs to, from any thread.
+///
+/// # Safety
+///
+/// What the future and its output borrow outlives the task, they may be sent to the ring's thread,
+/// and the mailbox belongs to the ring that is meant.
+pub(crate) unsafe fn send_unchecked<F: Future>(
+    mailbox: &'static Mailbox,
+    name: Option<Arc<str>>,
+    spawned_at: &'static Location<'static>,
+    future: F,
+) -> Result<Task<F::Output>, SpawnError<F>> {
+    let birth = Birth { name, spawned_at, is_local: false };
+    let task = raw::allocate_future(future, birth);
+    // SAFETY: just made, so it is ours.
+    if unsafe { travel::send_task(task, mailbox) } == Ok(()) {
+        // SAFETY: just made, so its handle is nobody's yet.
+        return Ok(unsafe { Task::new(task) });
+    }
+    // SAFETY: the task came back to us unseen.
+    Err(SpawnError(unsafe { raw::take_back(task) }))
+}
+
+/// As [`send_unchecked`], with the bounds that make it safe.
+pub(crate) fn send_new<F>(
+    runtime: &Runtime,
+    name: Option<Arc<str>>,
+    spawned_at: &'static Location<'static>,
+    future: F,
+) -> Result<Task<F::Output>, SpawnError<F>>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    // SAFETY: nothing is borrowed, all is `Send`, and a runtime handle keeps its mailbox.
+    unsafe { send_unchecked(runtime.mailbox(), name, spawned_at, future) }
+}
+
+/// A task that ended before it began: its ring has stopped.
+pub(super) fn stillborn<F: Future>(
+    name: Option<Arc<str>>,
+    spawned_at: &'static Location<'static>,
+    future: F,
+) -> Task<F::Output> {
+    let task = raw::allocate_future(future, Birth { name, spawned_at, is_local: false });
+    // SAFETY: just made, so it is ours, and its handle is nobody's yet.
+    unsafe {
+        (task.as_ref().vtable.cancel)(task);
+        run::publish(task, 0);
+        Task::new(task)
+    }
+}

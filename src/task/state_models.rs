@@ -1,0 +1,258 @@
+//! loom models of the task word: every interleaving of home, handle and wakers.
+
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::thread;
+
+use super::*;
+
+/// A task as far as the word is concerned: an output, and a flag that says it was freed.
+struct Fake {
+    join: JoinWord,
+    output: UnsafeCell<Option<u32>>,
+    freed: AtomicUsize,
+}
+
+// SAFETY: what the models are there to show: `output` is never touched by two sides at once.
+unsafe impl Sync for Fake {}
+// SAFETY: as above.
+unsafe impl Send for Fake {}
+
+impl Fake {
+    fn new() -> Arc<Self> {
+        let (output, freed) = (UnsafeCell::new(None), AtomicUsize::new(0));
+        Arc::new(Self { join: JoinWord::new(), output, freed })
+    }
+
+    fn free_if(&self, release: Release) {
+        if release == Release::Free {
+            // The free touches all of it, so loom sees a race with anybody who still does.
+            self.output.with_mut(|_| ());
+            self.join.join_waker.with_mut(|_| ());
+            assert_eq!(self.freed.fetch_add(1, Ordering::Relaxed), 0, "freed twice");
+        }
+    }
+
+    fn complete(&self, home_references: i64) {
+        self.output.with_mut(|output| {
+            // SAFETY: not complete yet, so the output is home's.
+            unsafe { *output = Some(7) }
+        });
+        match self.join.complete(home_references) {
+            Completed::HandleHasOutput => {}
+            Completed::WakeThenRelease => {
+                // SAFETY: `complete` told us so.
+                let waker = unsafe { self.join.waker_to_wake() };
+                waker.unwrap().wake();
+                self.free_if(self.join.release());
+            }
+            Completed::DropOutputThenRelease => {
+                self.take_output();
+                self.free_if(self.join.release());
+            }
+        }
+    }
+
+    fn take_output(&self) {
+        let output = self.output.with_mut(|output| {
+            // SAFETY: the task is complete and the output is the caller's.
+            unsafe { (*output).take() }
+        });
+        assert_eq!(output, Some(7));
+    }
+
+    fn assert_freed(&self) {
+        assert_eq!(self.freed.load(Ordering::Relaxed), 1, "leaked");
+    }
+}
+
+/// A waker that raises a flag; `Arc<AtomicBool>` of loom is no `std::task::Wake`.
+fn flag_waker(flag: &Arc<AtomicBool>) -> Waker {
+    fn vtable() -> &'static RawWakerVTable {
+        &RawWakerVTable::new(clone, wake, wake_by_ref, drop_flag)
+    }
+    fn arc(data: *const ()) -> Arc<AtomicBool> {
+        // SAFETY: every waker of this vtable owns one reference made by `Arc::into_raw`.
+        unsafe { Arc::from_raw(data.cast()) }
+    }
+    unsafe fn clone(data: *const ()) -> RawWaker {
+        let flag = std::mem::ManuallyDrop::new(arc(data));
+        RawWaker::new(Arc::into_raw(Arc::clone(&flag)).cast(), vtable())
+    }
+    unsafe fn wake(data: *const ()) {
+        arc(data).store(true, Ordering::Release);
+    }
+    unsafe fn wake_by_ref(data: *const ()) {
+        std::mem::ManuallyDrop::new(arc(data)).store(true, Ordering::Release);
+    }
+    unsafe fn drop_flag(data: *const ()) {
+        drop(arc(data));
+    }
+    let raw = RawWaker::new(Arc::into_raw(flag.clone()).cast(), vtable());
+    // SAFETY: the functions above keep the contract: one reference a waker.
+    unsafe { Waker::from_raw(raw) }
+}
+
+#[test]
+fn a_waiting_handle_is_woken_and_gets_the_output() {
+    loom::model(|| {
+        let task = Fake::new();
+        let home = task.clone();
+        let home = thread::spawn(move || home.complete(0));
+        let woken = Arc::new(AtomicBool::new(false));
+        let waker = flag_waker(&woken);
+        // SAFETY: the model's only handle.
+        while unsafe { task.join.register(&waker) } == Registered::Waiting {
+            while !woken.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+        }
+        task.take_output();
+        task.free_if(task.join.release_handle());
+        home.join().unwrap();
+        task.assert_freed();
+    });
+}
+
+#[test]
+fn a_handle_that_changes_its_waker_is_woken_by_the_last() {
+    loom::model(|| {
+        let task = Fake::new();
+        let home = task.clone();
+        let home = thread::spawn(move || home.complete(0));
+        let first = flag_waker(&Arc::new(AtomicBool::new(false)));
+        let woken = Arc::new(AtomicBool::new(false));
+        // SAFETY: the model's only handle.
+        let _ = unsafe { task.join.register(&first) };
+        // SAFETY: the model's only handle.
+        if unsafe { task.join.register(&flag_waker(&woken)) } == Registered::Waiting {
+            while !woken.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            assert!(task.join.snapshot().is_complete());
+        }
+        task.take_output();
+        task.free_if(task.join.release_handle());
+        home.join().unwrap();
+        task.assert_freed();
+    });
+}
+
+#[test]
+fn a_handle_dropped_beside_completion_leaves_one_owner_of_the_output() {
+    loom::model(|| {
+        let task = Fake::new();
+        let home = task.clone();
+        let home = thread::spawn(move || home.complete(0));
+        match task.join.drop_handle(LastWord::Detach) {
+            HandleGone::Living => {}
+            HandleGone::LivingAndLinked => unreachable!("nothing was linked"),
+            HandleGone::Complete => {
+                task.take_output();
+                task.free_if(task.join.release_handle());
+            }
+        }
+        home.join().unwrap();
+        task.assert_freed();
+    });
+}
+
+#[test]
+fn wakers_dropped_elsewhere_and_at_home_free_the_task_once() {
+    loom::model(|| {
+        let task = Fake::new();
+        // Two wakers made at home: one goes to another thread, one stays until after completion.
+        let stranger = task.clone();
+        let dropped = thread::spawn(move || {
+            stranger.join.retain();
+            stranger.free_if(stranger.join.release());
+            stranger.free_if(stranger.join.release());
+        });
+        let home = task.clone();
+        let home = thread::spawn(move || {
+            home.complete(2);
+            home.free_if(home.join.release());
+        });
+        match task.join.drop_handle(LastWord::Detach) {
+            HandleGone::Complete => {
+                task.take_output();
+                task.free_if(task.join.release_handle());
+            }
+            _ => {}
+        }
+        dropped.join().unwrap();
+        home.join().unwrap();
+        task.assert_freed();
+    });
+}
+
+/// Two wakers wake a task whose home polls it whenever a node arrives. The node's link is a plain
+/// cell here: loom complains if two pushes of it overlap.
+#[test]
+fn every_wake_is_followed_by_a_poll_and_the_node_is_never_pushed_twice() {
+    loom::model(|| {
+        let task = Fake::new();
+        let link = Arc::new(UnsafeCell::new(()));
+        let in_inbox = Arc::new(AtomicBool::new(false));
+        let events = Arc::new(AtomicUsize::new(0));
+        let wakers: Vec<_> = (0..2)
+            .map(|_| {
+                let (task, link) = (task.clone(), link.clone());
+                let (in_inbox, events) = (in_inbox.clone(), events.clone());
+                thread::spawn(move || {
+                    // Relaxed on purpose: the wake itself must publish it.
+                    events.fetch_add(1, Ordering::Relaxed);
+                    if task.join.link() {
+                        link.with_mut(|_| ());
+                        in_inbox.store(true, Ordering::Release);
+                    }
+                })
+            })
+            .collect();
+        let mut seen = 0;
+        while seen < 2 {
+            if in_inbox.swap(false, Ordering::Acquire) {
+                link.with_mut(|_| ());
+                let _ = task.join.unlink();
+                seen = events.load(Ordering::Relaxed);
+            } else {
+                thread::yield_now();
+            }
+        }
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+    });
+}
+
+#[test]
+fn a_cancel_from_elsewhere_pins_the_task_until_its_node_arrives() {
+    loom::model(|| {
+        let task = Fake::new();
+        let home = task.clone();
+        let home = thread::spawn(move || home.complete(0));
+        match task.join.drop_handle(LastWord::CancelAndLink) {
+            // The push, and its delivery, here at once.
+            HandleGone::LivingAndLinked => task.free_if(task.join.unlink()),
+            HandleGone::Living => unreachable!("nobody else links"),
+            HandleGone::Complete => {
+                task.take_output();
+                task.free_if(task.join.release_handle());
+            }
+        }
+        home.join().unwrap();
+        task.assert_freed();
+    });
+}
+
+#[test]
+fn a_blocking_closure_is_claimed_once() {
+    loom::model(|| {
+        let task = Fake::new();
+        let worker = task.clone();
+        let worker = thread::spawn(move || worker.join.claim());
+        let cancelled = task.join.claim();
+        assert_ne!(worker.join().unwrap(), cancelled);
+    });
+}

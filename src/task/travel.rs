@@ -1,0 +1,131 @@
+//! How wakes and whole tasks get from one ring to another.
+//!
+//! A task's `address` says where it is. It is written by the thread that owns the task at the time:
+//! its home, which sends it off (`under way to X`), and then X's own thread, when it takes it out
+//! of its inbox (`X`). So a thread that reads its own mailbox there, untagged, knows that the task
+//! is its own.
+//!
+//! A wake goes to the address it reads. If the task has moved on by the time the node is delivered,
+//! the node is sent after it. If the node gets there before the task, the wake is dropped: a task
+//! that arrives is polled in any case, and that poll comes later.
+
+use std::mem::offset_of;
+use std::ptr::{self, NonNull};
+
+use super::header::{Header, Whereabouts};
+use super::run;
+use super::state::Release;
+use crate::context::{self, Local};
+use crate::inbox::{Closed, Node};
+use crate::mailbox::Mailbox;
+
+/// Pushes the task's wake node to wherever the task is.
+///
+/// # Safety
+///
+/// The caller has claimed the node (`JoinWord::link` and the like).
+pub(super) unsafe fn send_wake(task: NonNull<Header>) {
+    // SAFETY: `LINKED` keeps the task.
+    let header = unsafe { task.as_ref() };
+    let here = context::here();
+    let mailbox = match header.whereabouts(here) {
+        Whereabouts::At(mailbox) => mailbox,
+        // Our own ring has it after all, as when a node is sent after a task that is coming back.
+        // SAFETY: `here` is not null if the task is here, and mailboxes live for ever.
+        Whereabouts::Here | Whereabouts::OnItsWayHere => unsafe { &*here },
+        Whereabouts::Nowhere => return unlink(task, header),
+    };
+    // SAFETY: the node is ours, and `LINKED` keeps the task until it is delivered.
+    let sent = unsafe { mailbox.send(NonNull::from(&header.wake_node)) };
+    if sent == Err(Closed) {
+        // The ring has stopped, and with it the task; or the task is being taken back, and will be
+        // polled (see `depart`).
+        unlink(task, header);
+    }
+}
+
+fn unlink(task: NonNull<Header>, header: &Header) {
+    if header.join.unlink() == Release::Free {
+        // SAFETY: we were told to.
+        unsafe { (header.vtable.free)(task) };
+    }
+}
+
+/// A wake node came out of our inbox.
+pub(super) unsafe fn deliver_wake(node: NonNull<Node>) {
+    // SAFETY: this function is only ever given to the `wake_node` of a header.
+    let task = unsafe { node.byte_sub(offset_of!(Header, wake_node)) }.cast::<Header>();
+    // SAFETY: `LINKED` keeps the task.
+    let header = unsafe { task.as_ref() };
+    if header.join.snapshot().is_complete() {
+        return unlink(task, header);
+    }
+    match header.whereabouts(context::here()) {
+        Whereabouts::Here => {
+            // The task is not complete, and only we could make it so: it stays.
+            let _ = header.join.unlink();
+            // SAFETY: we are home, and the task lives.
+            unsafe { run::wake_here(task) };
+        }
+        Whereabouts::OnItsWayHere => {
+            let _ = header.join.unlink();
+        }
+        // SAFETY: the node has been delivered, and `LINKED` is still ours.
+        Whereabouts::At(_) | Whereabouts::Nowhere => unsafe { send_wake(task) },
+    }
+}
+
+/// Sends a task that is nobody's (just born, or just let go) to `mailbox`.
+///
+/// # Safety
+///
+/// The caller owns the task: it is in no list, and no thread takes it for its own.
+pub(super) unsafe fn send_task(
+    task: NonNull<Header>,
+    mailbox: &'static Mailbox,
+) -> Result<(), Closed> {
+    // SAFETY: the caller owns the task.
+    let header = unsafe { task.as_ref() };
+    header.set_under_way(mailbox);
+    // SAFETY: the node is used by the task's owner only, and a live task stays in place.
+    unsafe { mailbox.send(NonNull::from(&header.move_node)) }
+}
+
+/// Sends a task of ours to `mailbox`; takes it back, to be polled here, if that has closed.
+///
+/// # Safety
+///
+/// The task lives here, is not running and not queued.
+pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'static Mailbox) {
+    // SAFETY: it lives here.
+    unsafe { local.live.remove(task) };
+    // SAFETY: it is ours, and in no list any more.
+    if unsafe { send_task(task, mailbox) } == Ok(()) {
+        local.counters().migrations_out.add(1);
+        return;
+    }
+    // SAFETY: the task came back to us.
+    let header = unsafe { task.as_ref() };
+    header.set_here(local.mailbox);
+    // A wake that was sent to the closed mailbox meanwhile was dropped. Either it came before this
+    // step, then the coming poll sees what it was about; or it reads our address.
+    header.join.settle();
+    // SAFETY: ours again, and in no list.
+    unsafe { run::adopt(local, task) };
+}
+
+/// A task came out of our inbox.
+pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
+    // SAFETY: this function is only ever given to the `move_node` of a header.
+    let task = unsafe { node.byte_sub(offset_of!(Header, move_node)) }.cast::<Header>();
+    context::with(|local| {
+        let local = local.expect("messages are delivered on a ring's thread");
+        // SAFETY: the sender gave the task up to us.
+        let header = unsafe { task.as_ref() };
+        header.home.destination.set(ptr::null());
+        header.set_here(local.mailbox);
+        local.counters().arrivals.add(1);
+        // SAFETY: ours now, and in no list.
+        unsafe { run::adopt(local, task) };
+    });
+}

@@ -1,0 +1,86 @@
+//! The waker of a task: a pointer to its header.
+//!
+//! On the task's own ring every operation is plain memory; from anywhere else it is one step on the
+//! task's word and, for a wake, one push.
+
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::header::Header;
+use super::state::Release;
+use super::{run, travel};
+use crate::context;
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// The waker to poll `task` with. It owns no reference: whoever polls keeps the task.
+///
+/// # Safety
+///
+/// `task` is valid for as long as the value is used.
+#[inline]
+pub(super) unsafe fn borrowed(task: NonNull<Header>) -> ManuallyDrop<Waker> {
+    let raw = RawWaker::new(task.as_ptr().cast_const().cast(), &VTABLE);
+    // SAFETY: the functions of the vtable keep the waker contract; one reference too few is made
+    // good by never dropping it.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
+}
+
+/// # Safety
+///
+/// `data` is the pointer of a waker made here, which holds a reference.
+#[inline]
+unsafe fn header<'a>(data: *const ()) -> (NonNull<Header>, &'a Header) {
+    // SAFETY: wakers are only made from a `NonNull<Header>`.
+    let task = unsafe { NonNull::new_unchecked(data.cast::<Header>().cast_mut()) };
+    // SAFETY: the waker's reference keeps the header.
+    (task, unsafe { task.as_ref() })
+}
+
+/// Whether references of the calling thread are counted in the task's plain integer.
+#[inline]
+fn counted_at_home(header: &Header) -> bool {
+    header.is_here(context::here()) && !header.home.complete.get()
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: called through a waker's vtable.
+    let (_, header) = unsafe { header(data) };
+    if counted_at_home(header) {
+        header.home.references.set(header.home.references.get() + 1);
+    } else {
+        header.join.retain();
+    }
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: called through a waker's vtable.
+    unsafe { wake_by_ref(data) };
+    // SAFETY: as above; the reference is the one that was passed in.
+    unsafe { drop_waker(data) };
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: called through a waker's vtable.
+    let (task, header) = unsafe { header(data) };
+    if header.is_here(context::here()) {
+        // SAFETY: we are home, and the waker keeps the task.
+        unsafe { run::wake_here(task) };
+    } else if !header.join.snapshot().is_complete() && header.join.link() {
+        // SAFETY: we have just claimed the wake node.
+        unsafe { travel::send_wake(task) };
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: called through a waker's vtable.
+    let (task, header) = unsafe { header(data) };
+    if counted_at_home(header) {
+        header.home.references.set(header.home.references.get() - 1);
+    } else if header.join.release() == Release::Free {
+        // SAFETY: we were told to.
+        unsafe { (header.vtable.free)(task) };
+    }
+}
