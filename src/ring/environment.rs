@@ -19,6 +19,8 @@ pub(crate) struct Environment {
     pub(crate) memlock_bytes: u64,
     /// How many files this process may have open; `u64::MAX` is no limit.
     pub(crate) open_files: u64,
+    /// How many processors of the machine are online.
+    pub(crate) processors_online: usize,
     /// The part of the set-up that this kernel does not know, found by trying.
     pub(crate) missing: Option<Missing>,
 }
@@ -43,6 +45,7 @@ impl Environment {
             seccomp_filter: has_seccomp_filter(&status),
             memlock_bytes: soft_limit(libc::RLIMIT_MEMLOCK),
             open_files: soft_limit(libc::RLIMIT_NOFILE),
+            processors_online: processors_online(),
             missing: None,
         }
     }
@@ -79,6 +82,12 @@ fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
     // SAFETY: getrlimit(2) writes one rlimit through the pointer, which is that of a live local.
     unsafe { libc::getrlimit(resource, &mut limit) };
     limit.rlim_cur
+}
+
+fn processors_online() -> usize {
+    // SAFETY: sysconf(3) takes a number and refers to no memory of ours.
+    let online = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(online).unwrap_or(1).max(1)
 }
 
 #[cfg(test)]

@@ -226,6 +226,7 @@ mod tests {
             seccomp_filter: false,
             memlock_bytes: 65_536,
             open_files: 1024,
+            processors_online: 2,
             missing: None,
         }
     }
