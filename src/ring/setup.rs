@@ -170,53 +170,38 @@ fn diagnose(error: io::Error) -> SetupError {
     explain(errno, &environment)
 }
 
-/// What the set-up of the floor is made of, oldest first, and since when Linux has it.
-const STEPS: [(Missing, fn(&mut io_uring::Builder)); 5] = [
-    (
-        Missing {
-            name: "IORING_SETUP_CQSIZE",
-            since: "5.5",
-        },
-        |builder| {
-            builder.setup_cqsize(4);
-        },
-    ),
-    (
-        Missing {
-            name: "IORING_SETUP_SUBMIT_ALL",
-            since: "5.18",
-        },
-        |builder| {
-            builder.setup_submit_all();
-        },
-    ),
-    (
-        Missing {
-            name: "IORING_SETUP_TASKRUN_FLAG",
-            since: "5.19",
-        },
-        |builder| {
-            builder.setup_coop_taskrun().setup_taskrun_flag();
-        },
-    ),
-    (
-        Missing {
-            name: "IORING_SETUP_SINGLE_ISSUER",
-            since: "6.0",
-        },
-        |builder| {
-            builder.setup_single_issuer();
-        },
-    ),
-    (
-        Missing {
-            name: "IORING_SETUP_DEFER_TASKRUN",
-            since: "6.1",
-        },
-        |builder| {
-            builder.setup_defer_taskrun();
-        },
-    ),
+/// One part of the set-up: what it is, and how to ask for it.
+struct Step {
+    part: Missing,
+    add: fn(&mut io_uring::Builder),
+}
+
+impl Step {
+    const fn new(name: &'static str, since: &'static str, add: fn(&mut io_uring::Builder)) -> Self {
+        Self {
+            part: Missing { name, since },
+            add,
+        }
+    }
+}
+
+/// What the set-up of the floor is made of, oldest first.
+const STEPS: [Step; 5] = [
+    Step::new("IORING_SETUP_CQSIZE", "5.5", |builder| {
+        builder.setup_cqsize(4);
+    }),
+    Step::new("IORING_SETUP_SUBMIT_ALL", "5.18", |builder| {
+        builder.setup_submit_all();
+    }),
+    Step::new("IORING_SETUP_TASKRUN_FLAG", "5.19", |builder| {
+        builder.setup_coop_taskrun().setup_taskrun_flag();
+    }),
+    Step::new("IORING_SETUP_SINGLE_ISSUER", "6.0", |builder| {
+        builder.setup_single_issuer();
+    }),
+    Step::new("IORING_SETUP_DEFER_TASKRUN", "6.1", |builder| {
+        builder.setup_defer_taskrun();
+    }),
 ];
 
 /// Adds one part of the set-up after the other to a plain ring, and names the first that is
@@ -224,11 +209,14 @@ const STEPS: [(Missing, fn(&mut io_uring::Builder)); 5] = [
 fn first_refused(mut attempt: impl FnMut(&io_uring::Builder) -> io::Result<()>) -> Option<Missing> {
     let mut builder = IoUring::builder();
     attempt(&builder).ok()?;
-    STEPS.into_iter().find_map(|(part, add)| {
-        add(&mut builder);
-        let error = attempt(&builder).err()?;
-        (error.raw_os_error() == Some(libc::EINVAL)).then_some(part)
-    })
+    for step in STEPS {
+        (step.add)(&mut builder);
+        if let Err(error) = attempt(&builder) {
+            let is_unknown = error.raw_os_error() == Some(libc::EINVAL);
+            return is_unknown.then_some(step.part);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -365,7 +353,7 @@ mod tests {
     /// Stands in for kernels that know only the first so many parts of the set-up.
     #[test]
     fn the_first_part_an_old_kernel_refuses_is_named() {
-        for (known, (expected, _)) in STEPS.iter().enumerate() {
+        for (known, step) in STEPS.iter().enumerate() {
             let mut attempts = 0;
             let named = first_refused(|_| {
                 attempts += 1;
@@ -376,7 +364,7 @@ mod tests {
                     Err(io::Error::from_raw_os_error(errno))
                 }
             });
-            assert_eq!(named, Some(*expected));
+            assert_eq!(named, Some(step.part));
         }
     }
 
