@@ -4,26 +4,26 @@
 ///
 /// In `code` comments and literals are blank, and in `comments` all else is; both have the lines
 /// of the text.
-pub struct Source {
-    pub path: String,
-    pub text: Vec<String>,
-    pub code: Vec<String>,
-    pub comments: Vec<String>,
-    pub blocks: Vec<Block>,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: Vec<String>,
+    pub(crate) code: Vec<String>,
+    pub(crate) comments: Vec<String>,
+    pub(crate) blocks: Vec<Block>,
 }
 
 /// A pair of braces and what stands before it.
-pub struct Block {
+pub(crate) struct Block {
     /// The code from the end of the last statement or block to the opening brace.
-    pub header: String,
+    pub(crate) header: String,
     /// The lines, counted from 0, of the `fn` or else of the opening brace, and of the closing one.
-    pub first: usize,
-    pub last: usize,
-    pub is_function: bool,
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+    pub(crate) is_function: bool,
 }
 
 impl Source {
-    pub fn parse(path: &str, text: &str) -> Self {
+    pub(crate) fn parse(path: &str, text: &str) -> Self {
         let (code, comments) = separate(text);
         let lines = |text: &str| text.lines().map(String::from).collect();
         Self {
@@ -36,21 +36,21 @@ impl Source {
     }
 
     /// The blocks around a line, the outermost first.
-    pub fn around(&self, line: usize) -> impl DoubleEndedIterator<Item = &Block> {
+    pub(crate) fn around(&self, line: usize) -> impl DoubleEndedIterator<Item = &Block> {
         self.blocks
             .iter()
             .filter(move |block| (block.first..=block.last).contains(&line))
     }
 
     /// True if the line belongs to the unit tests of a file.
-    pub fn is_in_tests(&self, line: usize) -> bool {
+    pub(crate) fn is_in_tests(&self, line: usize) -> bool {
         self.around(line)
             .any(|block| block.header.contains("mod tests"))
     }
 
     /// The comments that belong to what is on `line`: on the line itself, and above it up to the
     /// end of the statement or block before.
-    pub fn attached_comments(&self, line: usize) -> String {
+    pub(crate) fn attached_comments(&self, line: usize) -> String {
         let is_boundary = |code: &str| code.trim_end().ends_with([';', '{', '}', ',']);
         let above = (0..line)
             .rev()
