@@ -1,11 +1,8 @@
 //! A pool of pinned threads, each owning one io_uring ring, between which live tasks move.
 
-#![allow(dead_code)]
+mod capabilities;
 mod primitives;
-mod inbox;
-mod completion;
-#[cfg(ringpool_loom)]
-#[path = "task/state.rs"]
-mod task_state;
-#[cfg(not(ringpool_loom))]
-mod recycle;
+mod ring;
+
+pub use capabilities::{Capabilities, Doorbell, Feature, Limits, Operation, capabilities};
+pub use ring::SetupError;

@@ -1,0 +1,289 @@
+//! The memory of one operation or timer: what the kernel may touch, and who waits for it.
+//!
+//! A cell is made, started and completed on one ring, its **home**. What the kernel writes to and
+//! reads from (buffers, addresses, the descriptor) lives in it until the last completion has been
+//! reaped, whatever becomes of the future: dropped, forgotten, moved to another ring. The
+//! [`Completion`] in it says whose the cell is; every function here does what it answers.
+
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use crate::completion::{Abandoned, Completion, Outcome, Settled, Unlinked};
+use crate::context::{self, Local};
+use crate::inbox::{Closed, Node};
+use crate::mailbox::Mailbox;
+use crate::task::orphan::Orphan;
+use crate::task::run;
+
+/// The functions that know what is in the cell.
+pub(crate) struct CellVTable {
+    /// Asks whoever completes the cell to do so soon. At home; the cell is pending.
+    ///
+    /// # Safety
+    ///
+    /// As said.
+    pub(crate) stop: unsafe fn(&Local, NonNull<CellHeader>),
+    /// Drops what is in the cell, with its outcome. It may run user code, which may panic.
+    ///
+    /// # Safety
+    ///
+    /// The cell is settled and the caller's, and this is called once.
+    pub(crate) dispose: unsafe fn(NonNull<CellHeader>),
+    /// Frees the memory.
+    ///
+    /// # Safety
+    ///
+    /// The cell is the caller's, and what was in it is gone.
+    pub(crate) free: unsafe fn(NonNull<CellHeader>),
+}
+
+/// The start of every cell.
+#[repr(C)]
+pub(crate) struct CellHeader {
+    pub(crate) completion: Completion,
+    vtable: &'static CellVTable,
+    home: &'static Mailbox,
+    /// In home's inbox while `LINKED`; later in that of the orphan's task.
+    node: Node,
+    /// The task that dropped the operation in flight. Touched by who abandons the cell, before the
+    /// node is pushed, and by home once it is settled.
+    orphan: Cell<Option<Orphan>>,
+    /// The operation is over, and the node only carries the orphan to its task.
+    is_over: Cell<bool>,
+}
+
+// SAFETY: the plain cells are touched by one thread at a time, as their documentation says.
+unsafe impl Sync for CellHeader {}
+// SAFETY: as above.
+unsafe impl Send for CellHeader {}
+
+impl CellHeader {
+    /// A pending cell of the calling thread's ring.
+    pub(crate) fn new(local: &Local, vtable: &'static CellVTable, waker: Waker) -> Self {
+        Self {
+            completion: Completion::new(waker),
+            vtable,
+            home: local.mailbox,
+            node: Node::new(deliver),
+            orphan: Cell::new(None),
+            is_over: Cell::new(false),
+        }
+    }
+
+    fn is_home(&self) -> bool {
+        std::ptr::eq(self.home, context::here())
+    }
+}
+
+/// Home: the last completion of the cell has come.
+///
+/// # Safety
+///
+/// At home, once; a caller that holds a borrow of the ring or the timers must not call this, since
+/// it runs user code.
+#[inline]
+pub(crate) unsafe fn complete(local: &Local, cell: NonNull<CellHeader>, outcome: Outcome) {
+    // SAFETY: a pending cell stays.
+    let header = unsafe { cell.as_ref() };
+    // SAFETY: at home, once, says the caller.
+    let settled = unsafe { header.completion.complete(outcome) };
+    // SAFETY: this is what the completion answered.
+    unsafe { act(local, cell, settled) };
+}
+
+/// # Safety
+///
+/// At home, and `settled` is the answer of this cell's completion.
+#[inline]
+unsafe fn act(local: &Local, cell: NonNull<CellHeader>, settled: Settled) {
+    match settled {
+        Settled::Wake(Some(waker)) => run::wake(waker),
+        Settled::Wake(None) | Settled::NotYet => {}
+        // SAFETY: orphaned, so it is ours.
+        Settled::Orphaned => unsafe { bury(local, cell) },
+    }
+}
+
+/// Disposes of a settled cell that is home's.
+///
+/// # Safety
+///
+/// As said.
+pub(crate) unsafe fn bury(local: &Local, cell: NonNull<CellHeader>) {
+    // SAFETY: ours until we free it.
+    let header = unsafe { cell.as_ref() };
+    let vtable = header.vtable;
+    // SAFETY: settled and ours, once.
+    run::shielded(|| unsafe { (vtable.dispose)(cell) });
+    // SAFETY: as above, and empty now.
+    unsafe { send_orphan_home(local, cell) };
+}
+
+/// Tells the task that dropped the operation that it is back, and frees the cell.
+///
+/// # Safety
+///
+/// The cell is ours, and empty.
+unsafe fn send_orphan_home(local: &Local, cell: NonNull<CellHeader>) {
+    // SAFETY: ours until we free it.
+    let header = unsafe { cell.as_ref() };
+    let settled = header.orphan.take().map_or(Ok(()), |orphan| orphan.settle(local));
+    if let Err((orphan, mailbox)) = settled {
+        header.orphan.set(Some(orphan));
+        header.is_over.set(true);
+        // SAFETY: the cell is ours, its node in no inbox, and we leave the cell to the message.
+        if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
+            return;
+        }
+        if let Some(orphan) = header.orphan.take() {
+            orphan.release();
+        }
+    }
+    // SAFETY: ours, and empty.
+    unsafe { (header.vtable.free)(cell) };
+}
+
+/// A cell's node came out of our inbox.
+unsafe fn deliver(node: NonNull<Node>) {
+    // SAFETY: this function is only ever given to the `node` of a cell's header.
+    let cell = unsafe { node.byte_sub(offset_of!(CellHeader, node)) }.cast::<CellHeader>();
+    // SAFETY: a node under way keeps its cell.
+    let header = unsafe { cell.as_ref() };
+    context::with(|local| {
+        let local = local.expect("messages are delivered on a ring's thread");
+        if header.is_over.get() {
+            // SAFETY: the message carried the cell to us.
+            unsafe { send_orphan_home(local, cell) };
+            return;
+        }
+        // SAFETY: we are home: it is our inbox that it was pushed to.
+        match unsafe { header.completion.unlink() } {
+            // SAFETY: at home, and pending.
+            Unlinked::Pending => unsafe { (header.vtable.stop)(local, cell) },
+            // SAFETY: this is what the completion answered.
+            Unlinked::Settled(settled) => unsafe { act(local, cell, settled) },
+        }
+    });
+}
+
+/// The future is dropped.
+///
+/// # Safety
+///
+/// The caller is the cell's future, and does not touch the cell afterwards.
+pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
+    // SAFETY: until we say that we abandon it, the cell cannot be freed.
+    let header = unsafe { cell.as_ref() };
+    let at_home = header.is_home();
+    let orphan = context::with(|local| local.and_then(Orphan::of_current));
+    // SAFETY: the caller is the future.
+    let abandoned = unsafe { header.completion.abandon(!at_home) };
+    match abandoned {
+        Abandoned::Settled => {
+            // SAFETY: settled, so it is ours.
+            unsafe { dispose_and_free(cell) };
+            forget_orphan(orphan);
+        }
+        // The node that is under way was pushed before there was an orphan, and the cell may be
+        // home's already.
+        Abandoned::NodeUnderWay => forget_orphan(orphan),
+        Abandoned::Pending => {
+            header.orphan.set(orphan);
+            context::with(|local| {
+                let local = local.expect("home is the thread of a ring");
+                // SAFETY: at home, and pending.
+                unsafe { (header.vtable.stop)(local, cell) };
+            });
+        }
+        Abandoned::PushNode => {
+            header.orphan.set(orphan);
+            // SAFETY: `LINKED` keeps the cell, and we claimed its node.
+            unsafe { push_node(cell) };
+        }
+    }
+}
+
+fn forget_orphan(orphan: Option<Orphan>) {
+    context::with(|local| {
+        if let (Some(orphan), Some(local)) = (orphan, local) {
+            // The current task runs here, so it is told at once.
+            let _ = orphan.settle(local);
+        }
+    });
+}
+
+/// Sends the cell's node home.
+///
+/// # Safety
+///
+/// The caller has just set `LINKED`.
+unsafe fn push_node(cell: NonNull<CellHeader>) {
+    // SAFETY: `LINKED` keeps the cell.
+    let header = unsafe { cell.as_ref() };
+    // SAFETY: as above, and the node is ours to push.
+    if unsafe { header.home.send(NonNull::from(&header.node)) } != Err(Closed) {
+        return;
+    }
+    // Home has stopped, and completes nothing any more: we do its part.
+    // SAFETY: home is gone.
+    match unsafe { header.completion.unlink() } {
+        // The kernel would not give it back in time: it is leaked, and so is its orphan.
+        Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {}
+        Unlinked::Settled(Settled::Wake(waker)) => waker.into_iter().for_each(run::wake),
+        Unlinked::Settled(Settled::Orphaned) => {
+            let orphan = header.orphan.take();
+            // SAFETY: settled, and nobody else's.
+            unsafe { dispose_and_free(cell) };
+            forget_orphan(orphan);
+        }
+    }
+}
+
+/// The future asks for a cancel, and still waits for the outcome.
+///
+/// # Safety
+///
+/// The caller is the cell's future.
+pub(crate) unsafe fn request_cancel(cell: NonNull<CellHeader>) {
+    // SAFETY: the future is there, so the cell is.
+    let header = unsafe { cell.as_ref() };
+    if header.is_home() {
+        context::with(|local| {
+            // SAFETY: at home; an operation that is done already is not found by the kernel.
+            local.inspect(|local| unsafe { (header.vtable.stop)(local, cell) });
+        });
+        return;
+    }
+    // SAFETY: the caller is the future.
+    if unsafe { header.completion.link() } {
+        // SAFETY: we have just set `LINKED`.
+        unsafe { push_node(cell) };
+    }
+}
+
+/// # Safety
+///
+/// The cell is settled and the caller's, and full.
+unsafe fn dispose_and_free(cell: NonNull<CellHeader>) {
+    // SAFETY: the caller's.
+    let vtable = unsafe { cell.as_ref() }.vtable;
+    let freed = Freed { cell, vtable };
+    // SAFETY: settled and the caller's, once. A panic of the user's goes to who dropped the future.
+    unsafe { (vtable.dispose)(cell) };
+    drop(freed);
+}
+
+/// Frees the cell also if its content's destructor panics.
+struct Freed {
+    cell: NonNull<CellHeader>,
+    vtable: &'static CellVTable,
+}
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        // SAFETY: whoever made this gave the cell up.
+        unsafe { (self.vtable.free)(self.cell) };
+    }
+}

@@ -1,0 +1,332 @@
+//! Submitting and reaping.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
+
+use super::{Features, OpenRing, RegisteredRing};
+use crate::completion::Outcome;
+use crate::mailbox::Mailbox;
+use crate::op::cell::CellHeader;
+use std::ptr::NonNull;
+
+/// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
+/// so the low bits tell them apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum UserData {
+    /// An operation.
+    Cell(NonNull<CellHeader>),
+    /// A message to this mailbox's ring; completes only if it failed.
+    Doorbell(&'static Mailbox),
+    /// A message from another ring: the bell. There is nothing to do but to be awake.
+    Bell,
+    /// The poll of our own eventfd.
+    EventFd,
+    /// Nobody is interested.
+    Nobody,
+}
+
+const TAG_MASK: usize = 7;
+const TAG_DOORBELL: usize = 1;
+const BELL: usize = 2;
+const EVENT_FD: usize = 3;
+const NOBODY: usize = 4;
+
+impl UserData {
+    pub(crate) fn into_bits(self) -> u64 {
+        let bits = match self {
+            Self::Cell(cell) => cell.as_ptr().expose_provenance(),
+            Self::Doorbell(mailbox) => std::ptr::from_ref(mailbox).expose_provenance() | TAG_DOORBELL,
+            Self::Bell => BELL,
+            Self::EventFd => EVENT_FD,
+            Self::Nobody => NOBODY,
+        };
+        bits as u64
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        let bits = bits as usize;
+        match bits & TAG_MASK {
+            0 => NonNull::new(std::ptr::with_exposed_provenance_mut(bits))
+                .map_or(Self::Nobody, Self::Cell),
+            TAG_DOORBELL => {
+                let mailbox = std::ptr::with_exposed_provenance(bits & !TAG_MASK);
+                // SAFETY: only `into_bits` makes this tag, of a `&'static Mailbox`.
+                Self::Doorbell(unsafe { &*mailbox })
+            }
+            BELL => Self::Bell,
+            EVENT_FD => Self::EventFd,
+            _ => Self::Nobody,
+        }
+    }
+}
+
+/// A completion, copied out of the queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reaped {
+    pub(crate) user_data: UserData,
+    pub(crate) outcome: Outcome,
+}
+
+/// A ring, and what stands in line for it.
+pub(crate) struct Ring {
+    uring: IoUring,
+    registered: Option<RegisteredRing>,
+    features: Features,
+    /// Entries that found the queue full although it had just been submitted.
+    backlog: VecDeque<squeue::Entry>,
+    /// Operations whose last completion has not been reaped.
+    in_flight: usize,
+    /// How often the kernel was entered.
+    enters: u64,
+}
+
+impl Ring {
+    pub(crate) fn new(open: OpenRing) -> Self {
+        Self {
+            uring: open.ring,
+            registered: open.registered,
+            features: open.features,
+            backlog: VecDeque::new(),
+            in_flight: 0,
+            enters: 0,
+        }
+    }
+
+    pub(crate) fn features(&self) -> &Features {
+        &self.features
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(crate) fn enters(&self) -> u64 {
+        self.enters
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.uring.as_raw_fd()
+    }
+
+    /// Queues an operation whose completion will name `cell`.
+    ///
+    /// # Safety
+    ///
+    /// What the entry points to stays valid, and `cell` in place, until [`Reaped`] has told of the
+    /// cell.
+    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry, cell: NonNull<CellHeader>) {
+        self.in_flight += 1;
+        // SAFETY: the caller's promise.
+        unsafe { self.push(entry.user_data(UserData::Cell(cell).into_bits())) };
+    }
+
+    /// The last completion of an operation has been reaped.
+    pub(crate) fn finished(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// Queues the request to stop the operation of `cell`; that one still completes.
+    pub(crate) fn cancel(&mut self, cell: NonNull<CellHeader>) {
+        let entry = opcode::AsyncCancel::new(UserData::Cell(cell).into_bits()).build();
+        // SAFETY: the entry points to nothing; the user data is only compared.
+        unsafe { self.push(quiet(entry)) };
+    }
+
+    /// Queues the request to stop everything.
+    pub(crate) fn cancel_everything(&mut self) {
+        let everything = io_uring::types::CancelBuilder::any();
+        let entry = opcode::AsyncCancel2::new(everything).build();
+        // SAFETY: the entry points to nothing.
+        unsafe { self.push(quiet(entry)) };
+    }
+
+    /// Queues the poll that never ends of our own eventfd.
+    pub(crate) fn watch_eventfd(&mut self, event_fd: &OwnedFd) {
+        let entry = opcode::PollAdd::new(Fd(event_fd.as_raw_fd()), libc::POLLIN as u32)
+            .multi(true)
+            .build()
+            .user_data(UserData::EventFd.into_bits());
+        // SAFETY: the entry points to nothing; the kernel holds the file itself.
+        unsafe { self.push(entry) };
+    }
+
+    /// Sends a bell to another ring and submits it at once; on `false` nothing has been sent.
+    pub(crate) fn ring_other(&mut self, ring_fd: i32, mailbox: &'static Mailbox) -> bool {
+        if !self.backlog.is_empty() || self.uring.submission().is_full() {
+            self.submit_now();
+        }
+        if !self.backlog.is_empty() {
+            return false;
+        }
+        let bell = UserData::Bell.into_bits();
+        let entry = opcode::MsgRingData::new(Fd(ring_fd), 0, bell, None)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(UserData::Doorbell(mailbox).into_bits());
+        // SAFETY: the entry points to nothing.
+        if unsafe { self.uring.submission().push(&entry) }.is_err() {
+            return false;
+        }
+        self.submit_now();
+        self.uring.submission().is_empty()
+    }
+
+    /// # Safety
+    ///
+    /// What the entry points to stays valid until it has completed.
+    unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.backlog.is_empty() {
+            // SAFETY: the caller's promise.
+            if unsafe { self.uring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            self.submit_now();
+            // SAFETY: the caller's promise.
+            if unsafe { self.uring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+        }
+        self.backlog.push_back(entry);
+    }
+
+    /// Moves what stood in line into the queue.
+    fn serve_backlog(&mut self) {
+        while let Some(entry) = self.backlog.front() {
+            // SAFETY: whoever queued the entry promised that for as long as it takes.
+            if unsafe { self.uring.submission().push(entry) }.is_err() {
+                return;
+            }
+            self.backlog.pop_front();
+        }
+    }
+
+    /// Submits what is queued, waits for nothing, runs no completions. Errors are left to the next
+    /// [`enter`](Self::enter): nothing is lost by them.
+    fn submit_now(&mut self) {
+        let queued = self.uring.submission().len() as u32;
+        if queued > 0 {
+            let _ = self.enter_kernel::<libc::sigset_t>(queued, 0, EnterFlags::empty(), None);
+        }
+    }
+
+    /// Whether a turn without waiting would do anything: entries to submit, or completions that the
+    /// kernel holds back until we come for them.
+    #[inline]
+    pub(crate) fn needs_enter(&mut self) -> bool {
+        let queue = self.uring.submission();
+        !queue.is_empty() || queue.taskrun() || queue.cq_overflow() || !self.backlog.is_empty()
+    }
+
+    /// Whether completions can be reaped, now or by entering. Cheap enough to spin on.
+    #[inline]
+    pub(crate) fn has_completions(&mut self) -> bool {
+        !self.uring.completion().is_empty() || {
+            let queue = self.uring.submission();
+            queue.taskrun() || queue.cq_overflow()
+        }
+    }
+
+    /// Submits what is queued and gets completions; does not wait.
+    pub(crate) fn enter(&mut self) -> io::Result<()> {
+        self.serve_backlog();
+        let queued = self.uring.submission().len() as u32;
+        let flags = EnterFlags::GETEVENTS;
+        settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
+    }
+
+    /// Submits what is queued and waits for one completion, for `limit` at most.
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.serve_backlog();
+        let queued = self.uring.submission().len() as u32;
+        let mut flags = EnterFlags::GETEVENTS;
+        if self.features.no_iowait {
+            flags |= EnterFlags::NO_IOWAIT;
+        }
+        // Entries still in line would wait with us: come back for them at once.
+        let wanted = u32::from(self.backlog.is_empty());
+        let Some(limit) = limit else {
+            return settled(self.enter_kernel::<libc::sigset_t>(queued, wanted, flags, None));
+        };
+        let limit = Timespec::from(limit);
+        let arguments = SubmitArgs::new().timespec(&limit);
+        flags |= EnterFlags::EXT_ARG;
+        settled(self.enter_kernel(queued, wanted, flags, Some(&arguments)))
+    }
+
+    fn enter_kernel<A>(
+        &mut self,
+        queued: u32,
+        wanted: u32,
+        mut flags: EnterFlags,
+        argument: Option<&A>,
+    ) -> io::Result<usize> {
+        self.enters += 1;
+        let Some(registered) = &self.registered else {
+            // SAFETY: `argument`, if any, is what the flags say it is, and lives over the call.
+            return unsafe { self.uring.submitter().enter(queued, wanted, flags.bits(), argument) };
+        };
+        flags |= EnterFlags::REGISTERED_RING;
+        let pointer = argument.map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: as above, and the index is that of this ring, on this thread.
+        let entered = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                registered.index(),
+                queued,
+                wanted,
+                flags.bits(),
+                pointer,
+                size_of::<A>(),
+            )
+        };
+        if entered < 0 { Err(io::Error::last_os_error()) } else { Ok(entered as usize) }
+    }
+
+    /// Copies all completions out of the queue.
+    pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
+        into.extend(self.uring.completion().map(|entry| Reaped {
+            user_data: UserData::from_bits(entry.user_data()),
+            outcome: Outcome { result: entry.result(), flags: entry.flags() },
+        }));
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if let Some(registered) = self.registered.take() {
+            // The thread is about to end, which gives the place back as well.
+            let _ = registered.unregister(&self.uring);
+        }
+    }
+}
+
+/// An entry whose completion nobody needs to see.
+fn quiet(entry: squeue::Entry) -> squeue::Entry {
+    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(UserData::Nobody.into_bits())
+}
+
+/// Whether a completion is followed by more of the same entry.
+pub(crate) fn more_follow(flags: u32) -> bool {
+    cqueue::more(flags)
+}
+
+/// What an enter that failed means to the loop, which comes back in any case: the passing failures
+/// are no failure.
+///
+/// `ETIME`, `EINTR`: the wait is over. `EAGAIN`, `EBUSY`, `ENOMEM`: the kernel is short of memory or
+/// of room for completions; reap, and try again. `EBADR`: it had to drop completions because it had
+/// no memory for them; it has said so once, and waiting goes on.
+fn settled(entered: io::Result<usize>) -> io::Result<()> {
+    const PASSING: [i32; 6] =
+        [libc::ETIME, libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ENOMEM, libc::EBADR];
+    match entered {
+        Ok(_) => Ok(()),
+        Err(error) if error.raw_os_error().is_some_and(|errno| PASSING.contains(&errno)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,24 @@
+//! The only place that knows io_uring.
+//!
+//! `setup` makes a ring, `driver` submits to it and reaps from it, `doorbell` wakes the thread of
+//! another one. A [`Ring`] is touched by the thread that made it and no other; the kernel insists
+//! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`.
+
+pub(crate) mod doorbell;
+mod driver;
+mod environment;
+mod features;
+mod operations;
+mod registered;
+mod setup;
+mod setup_error;
+mod sync_message;
+
+pub(crate) use driver::{Reaped, Ring, UserData};
+pub(crate) use environment::Environment;
+pub(crate) use features::{Features, OpSet};
+pub(crate) use operations::missing_from as operations_missing_from;
+pub(crate) use operations::unsupported;
+pub(crate) use registered::RegisteredRing;
+pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open};
+pub use setup_error::SetupError;
