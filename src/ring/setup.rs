@@ -35,8 +35,9 @@ impl Default for RingOptions {
     /// A system call is paid off by 16 to 32 requests, so 256 are more than one turn of the loop
     /// gains from; a full queue costs one early submission and nothing else. Completions come
     /// unasked, from multishot requests and from other rings, and those that do not fit take the
-    /// kernel's slow path: so there is room for sixteen times as many. Both together lock 80 KiB
-    /// and a header, of which the usual limit of 8 MiB bears 97 rings.
+    /// kernel's slow path: so there is room for sixteen times as many. Both together take 84 KiB,
+    /// which Linux 6.18 counts as locked memory of an unprivileged user: the usual limit of
+    /// 8 MiB bears 97 such rings.
     fn default() -> Self {
         Self {
             submission_entries: 256,
