@@ -21,13 +21,13 @@ pub struct Capabilities {
     /// What rings can use beyond the least that is needed; empty where no ring can be made.
     pub features: Vec<Feature>,
     /// How one ring's thread wakes another; `None` where no ring can be made.
-    pub doorbell_from_rings: Option<Doorbell>,
+    pub doorbell_from_rings: Option<DoorbellKind>,
     /// How a thread without a ring wakes a ring's thread; `None` where no ring can be made.
-    pub doorbell_from_threads: Option<Doorbell>,
+    pub doorbell_from_threads: Option<DoorbellKind>,
     /// How many operations this kernel's io_uring knows; 0 where no ring can be made.
     pub operations_supported: usize,
     /// The operations known to this crate that the kernel lacks; empty where no ring can be made.
-    pub operations_missing: Vec<Operation>,
+    pub operations_missing: Vec<MissingOperation>,
     /// What the process is limited to.
     pub limits: Limits,
 }
@@ -47,7 +47,7 @@ pub struct Feature {
 /// An io_uring operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Operation {
+pub struct MissingOperation {
     /// Its name in the kernel's headers, without `IORING_OP_`.
     pub name: &'static str,
     /// The first Linux that has it.
@@ -57,7 +57,7 @@ pub struct Operation {
 /// What wakes a sleeping ring's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Doorbell {
+pub enum DoorbellKind {
     /// A message sent through the sender's own ring. Chosen since Linux 6.12.
     RingMessage,
     /// A message sent by a system call of its own. Since Linux 6.13.
@@ -187,25 +187,25 @@ fn features(found: &Features) -> Vec<Feature> {
     .into()
 }
 
-fn doorbell_from_rings(found: &Features) -> Doorbell {
+fn doorbell_from_rings(found: &Features) -> DoorbellKind {
     if found.fast_msg_ring {
-        Doorbell::RingMessage
+        DoorbellKind::RingMessage
     } else {
-        Doorbell::EventFd
+        DoorbellKind::EventFd
     }
 }
 
-fn doorbell_from_threads(found: &Features) -> Doorbell {
+fn doorbell_from_threads(found: &Features) -> DoorbellKind {
     if found.sync_msg_ring {
-        Doorbell::SyncMessage
+        DoorbellKind::SyncMessage
     } else {
-        Doorbell::EventFd
+        DoorbellKind::EventFd
     }
 }
 
-fn operations_missing(found: &Features) -> Vec<Operation> {
+fn operations_missing(found: &Features) -> Vec<MissingOperation> {
     ring::operations_missing_from(found.operations)
-        .map(|(name, since)| Operation { name, since })
+        .map(|(name, since)| MissingOperation { name, since })
         .collect()
 }
 
@@ -248,7 +248,7 @@ impl Capabilities {
         )?;
         let missing = self.operations_missing.iter();
         let missing: Vec<_> = missing
-            .map(|Operation { name, since }| format!("{name} ({since})"))
+            .map(|MissingOperation { name, since }| format!("{name} ({since})"))
             .collect();
         if !missing.is_empty() {
             write!(formatter, ", without {}", missing.join(", "))?;
@@ -257,7 +257,7 @@ impl Capabilities {
     }
 }
 
-impl fmt::Display for Doorbell {
+impl fmt::Display for DoorbellKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::RingMessage => "a message through the sender's ring (IORING_OP_MSG_RING)",
@@ -329,8 +329,8 @@ mod tests {
     #[test]
     fn on_the_oldest_kernel_the_doorbell_is_an_eventfd() {
         let capabilities = report(String::from("6.1.0"), Ok(floor()), LIMITS);
-        assert_eq!(capabilities.doorbell_from_rings, Some(Doorbell::EventFd));
-        assert_eq!(capabilities.doorbell_from_threads, Some(Doorbell::EventFd));
+        assert_eq!(capabilities.doorbell_from_rings, Some(DoorbellKind::EventFd));
+        assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
         assert!(
             capabilities
                 .features
@@ -365,9 +365,9 @@ mod tests {
         let capabilities = report(String::from("6.12.0"), Ok(found), LIMITS);
         assert_eq!(
             capabilities.doorbell_from_rings,
-            Some(Doorbell::RingMessage)
+            Some(DoorbellKind::RingMessage)
         );
-        assert_eq!(capabilities.doorbell_from_threads, Some(Doorbell::EventFd));
+        assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
     }
 
     #[test]

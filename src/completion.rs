@@ -218,7 +218,10 @@ impl Completion {
 
     /// Clears WAITING and sets what `also` says, unless the cell is settled; gives what the word
     /// was before, and the waker that was waiting.
-    fn take_back_waker(&self, also: impl Fn(u32) -> u32) -> Result<(u32, Option<Waker>), IsSettled> {
+    fn take_back_waker(
+        &self,
+        also: impl Fn(u32) -> u32,
+    ) -> Result<(u32, Option<Waker>), IsSettled> {
         // Ordering: Acquire, partner of the Release in `settle`.
         let mut now = self.state.load(Ordering::Acquire);
         loop {
@@ -267,8 +270,7 @@ impl Completion {
             }
             let next = (now | WAITING).wrapping_add(ONE_VERSION);
             // Ordering: Release, partner of the Acquire in `settle`: home sees the words.
-            let left =
-                self.state.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire);
+            let left = self.state.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire);
             match left {
                 Ok(_) => return None,
                 Err(other) => now = other,
@@ -296,6 +298,28 @@ impl Completion {
         }
     }
 
+    /// As [`abandon`](Self::abandon), without locked instructions: at home, for a cell whose node is
+    /// never pushed by a future that lives on. Says whether it was settled, and gives the waker.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the future, at home, and has never called [`link`](Self::link). It owns the
+    /// cell afterwards, and sees to it that nobody completes it.
+    #[inline]
+    pub(crate) unsafe fn take_over(&self) -> (bool, Option<Waker>) {
+        // Ordering: Relaxed: home and future are both this thread, so nobody else writes.
+        let now = self.state.load(Ordering::Relaxed);
+        if now & WAITING == 0 {
+            return (is_settled(now), None);
+        }
+        // Ordering: Relaxed: as above.
+        let data = self.waker_data.load(Ordering::Relaxed);
+        // Ordering: Relaxed: as above.
+        let vtable = self.waker_vtable.load(Ordering::Relaxed);
+        // SAFETY: WAITING says that the words are a waker, and the cell is not used any more.
+        (false, Some(unsafe { from_words(data, vtable) }))
+    }
+
     /// The future, off home, asks for a cancel; on `true` it pushes the cell's node to home.
     ///
     /// # Safety
@@ -306,12 +330,8 @@ impl Completion {
         let mut now = self.state.load(Ordering::Relaxed);
         while now & (DONE | LINKED) == 0 {
             // Ordering: AcqRel, partner of `settle`.
-            let linked = self.state.compare_exchange(
-                now,
-                now | LINKED,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
+            let linked =
+                self.state.compare_exchange(now, now | LINKED, Ordering::AcqRel, Ordering::Relaxed);
             match linked {
                 Ok(_) => return true,
                 Err(other) => now = other,

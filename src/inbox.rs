@@ -157,8 +157,7 @@ impl Inbox {
     /// Owner: says that it is awake again.
     pub(crate) fn wake_up(&self) {
         // Ordering: Relaxed: if this fails there is a list, and `take_all` orders.
-        let _ =
-            self.head.compare_exchange(ASLEEP, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.head.compare_exchange(ASLEEP, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Owner: accepts nothing more; gives what had been accepted.

@@ -6,7 +6,6 @@
 
 #[cfg(not(ringpool_loom))]
 mod chosen {
-    pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
@@ -38,7 +37,6 @@ mod chosen {
 #[cfg(ringpool_loom)]
 mod chosen {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::hint::spin_loop;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
-use ringpool::{Doorbell, SetupError, capabilities};
+use ringpool::{DoorbellKind, SetupError, capabilities};
 
 /// Names the situation that a process of this binary has to put itself into.
 const SITUATION: &str = "RINGPOOL_TEST_SITUATION";
@@ -33,14 +33,9 @@ fn the_report_says_whether_rings_can_be_made() {
         Ok(()) => assert!(text.contains("io_uring: usable"), "{text}"),
         Err(error) => assert!(text.contains(&error.to_string()), "{text}"),
     }
-    assert_eq!(
-        capabilities.doorbell_from_rings.is_some(),
-        capabilities.io_uring.is_ok()
-    );
+    assert_eq!(capabilities.doorbell_from_rings.is_some(), capabilities.io_uring.is_ok());
     if situation.is_err() {
-        capabilities
-            .io_uring
-            .expect("the tests of this crate need io_uring");
+        capabilities.io_uring.expect("the tests of this crate need io_uring");
     }
 }
 
@@ -48,11 +43,7 @@ fn the_report_says_whether_rings_can_be_made() {
 fn a_denied_io_uring_is_explained_by_the_switch_or_a_policy() {
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
     let is_off = disabled.is_ok_and(|value| value.trim() != "0");
-    let cause = if is_off {
-        "io_uring is switched off"
-    } else {
-        "io_uring is denied"
-    };
+    let cause = if is_off { "io_uring is switched off" } else { "io_uring is denied" };
     for errno in ["EPERM", "EACCES"] {
         let Some(report) = under_strace("io_uring_setup", errno) else {
             return;
@@ -66,10 +57,7 @@ fn a_kernel_without_io_uring_is_called_that() {
     let Some(report) = under_strace("io_uring_setup", "ENOSYS") else {
         return;
     };
-    assert!(
-        report.contains("not usable: io_uring is not there"),
-        "{report}"
-    );
+    assert!(report.contains("not usable: io_uring is not there"), "{report}");
 }
 
 #[test]
@@ -77,10 +65,7 @@ fn no_memory_for_a_ring_is_explained() {
     let Some(report) = under_strace("io_uring_setup", "ENOMEM") else {
         return;
     };
-    assert!(
-        report.contains("not usable: there is no memory for an io_uring ring"),
-        "{report}"
-    );
+    assert!(report.contains("not usable: there is no memory for an io_uring ring"), "{report}");
 }
 
 #[test]
@@ -88,18 +73,12 @@ fn no_descriptor_for_a_ring_says_whose_limit_it_was() {
     let Some(report) = under_strace("io_uring_setup", "EMFILE") else {
         return;
     };
-    assert!(
-        report.contains("not usable: no file descriptor is left"),
-        "{report}"
-    );
+    assert!(report.contains("not usable: no file descriptor is left"), "{report}");
     assert!(report.contains("this process may have"), "{report}");
     let Some(report) = under_strace("io_uring_setup", "ENFILE") else {
         return;
     };
-    assert!(
-        report.contains("the whole system has too many files open"),
-        "{report}"
-    );
+    assert!(report.contains("the whole system has too many files open"), "{report}");
 }
 
 #[test]
@@ -118,10 +97,7 @@ fn a_kernel_that_refuses_only_the_newest_flag_is_used_without_it() {
         return;
     };
     assert!(report.contains("io_uring: usable"), "{report}");
-    assert!(
-        report.contains("no  rings without an index array"),
-        "{report}"
-    );
+    assert!(report.contains("no  rings without an index array"), "{report}");
 }
 
 #[test]
@@ -129,15 +105,9 @@ fn a_container_that_filters_io_uring_is_told_of_its_seccomp_profile() {
     let report = in_a_process("filtered");
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
     if disabled.is_ok_and(|value| value.trim() != "0") {
-        assert!(
-            report.contains("not usable: io_uring is switched off"),
-            "{report}"
-        );
+        assert!(report.contains("not usable: io_uring is switched off"), "{report}");
     } else {
-        assert!(
-            report.contains("denied to this process by a seccomp filter"),
-            "{report}"
-        );
+        assert!(report.contains("denied to this process by a seccomp filter"), "{report}");
     }
 }
 
@@ -145,11 +115,8 @@ fn a_container_that_filters_io_uring_is_told_of_its_seccomp_profile() {
 fn a_kernel_without_the_sync_message_lets_threads_ring_an_eventfd() {
     let report = in_a_process("no sync message");
     assert!(report.contains("io_uring: usable"), "{report}");
-    assert!(
-        report.contains("no  messages from threads without a ring"),
-        "{report}"
-    );
-    let line = format!("doorbell from other threads: {}", Doorbell::EventFd);
+    assert!(report.contains("no  messages from threads without a ring"), "{report}");
+    let line = format!("doorbell from other threads: {}", DoorbellKind::EventFd);
     assert!(report.contains(&line), "{report}");
 }
 
@@ -162,66 +129,36 @@ fn a_ring_works_without_its_caps_and_its_registration() {
 #[test]
 fn a_process_out_of_descriptors_is_told_its_limit() {
     let report = in_a_process("no descriptors");
-    assert!(
-        report.contains("this process may have 3 files open"),
-        "{report}"
-    );
+    assert!(report.contains("this process may have 3 files open"), "{report}");
 }
 
 /// Kernels before 6.14 or so do not count the memory of a ring, so there it can be made.
 #[test]
 fn a_user_who_may_lock_no_memory_is_told_the_limit() {
     let report = in_a_process("no locked memory");
-    assert!(
-        report.contains("locked memory: at most 0 bytes"),
-        "{report}"
-    );
+    assert!(report.contains("locked memory: at most 0 bytes"), "{report}");
     if !report.contains("io_uring: usable") {
-        assert!(
-            report.contains("share what it may lock, 0 bytes; raise that limit"),
-            "{report}"
-        );
+        assert!(report.contains("share what it may lock, 0 bytes; raise that limit"), "{report}");
     }
 }
 
 #[test]
 fn the_error_of_a_setup_is_found_again_in_an_io_error() {
-    let error = io::Error::from(SetupError::TooManyFiles {
-        limit: 8,
-        whole_system: false,
-    });
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<SetupError>());
-    assert!(matches!(
-        inner,
-        Some(SetupError::TooManyFiles {
-            limit: 8,
-            whole_system: false
-        })
-    ));
+    let error = io::Error::from(SetupError::TooManyFiles { limit: 8, whole_system: false });
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<SetupError>());
+    assert!(matches!(inner, Some(SetupError::TooManyFiles { limit: 8, whole_system: false })));
 }
 
 /// Runs the report while `call` fails with `error`; `None` where strace cannot be used.
 fn under_strace(call: &str, error: &str) -> Option<String> {
     if !strace_works() {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        assert!(
-            env::var_os("CI").is_none(),
-            "{test} needs strace, and CI has to have it"
-        );
+        assert!(env::var_os("CI").is_none(), "{test} needs strace, and CI has to have it");
         println!("skipped: {test} needs strace, which is missing or may not trace here");
         return None;
     }
     let mut command = Command::new("strace");
-    command.args([
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        &format!("trace={call}"),
-    ]);
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     command.args(["-e", &format!("inject={call}:error={error}")]);
     command.arg(env::current_exe().expect("this program has a path"));
     Some(report_of(command, "as it is"))
@@ -230,40 +167,23 @@ fn under_strace(call: &str, error: &str) -> Option<String> {
 fn strace_works() -> bool {
     let mut command = Command::new("strace");
     command.args(["-qq", "-o", "/dev/null", "-e", "trace=none", "true"]);
-    command
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 fn in_a_process(situation: &str) -> String {
-    report_of(
-        Command::new(env::current_exe().expect("this program has a path")),
-        situation,
-    )
+    report_of(Command::new(env::current_exe().expect("this program has a path")), situation)
 }
 
 /// Runs this binary's report in another process and gives what it printed.
 fn report_of(mut command: Command, situation: &str) -> String {
-    command.args([
-        "--exact",
-        "the_report_says_whether_rings_can_be_made",
-        "--nocapture",
-    ]);
+    command.args(["--exact", "the_report_says_whether_rings_can_be_made", "--nocapture"]);
     command.env(SITUATION, situation);
     // A leak checker needs ptrace for itself, which strace has taken.
     command.env("ASAN_OPTIONS", "detect_leaks=0");
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .expect("the process starts");
+    let output = command.stdin(Stdio::null()).output().expect("the process starts");
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{}\n{report}\n{complaint}",
-        output.status
-    );
+    assert!(output.status.success(), "{}\n{report}\n{complaint}", output.status);
     report
 }
 
@@ -275,10 +195,7 @@ fn enter_situation(situation: &str) {
         "as it is" => {}
         "filtered" => filter(&[(libc::SYS_io_uring_setup, None)], libc::EPERM),
         "no sync message" => {
-            filter(
-                &[(libc::SYS_io_uring_register, Some(SEND_MSG_RING))],
-                libc::EINVAL,
-            );
+            filter(&[(libc::SYS_io_uring_register, Some(SEND_MSG_RING))], libc::EINVAL);
         }
         "no registrations" => {
             let calls = [IOWQ_MAX_WORKERS, RING_FDS];
@@ -296,10 +213,7 @@ fn enter_situation(situation: &str) {
 
 /// Gives the descriptors back that a process needs to end in good order.
 fn leave_situation() {
-    let mut limits = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: getrlimit(2) writes one rlimit, and the local has room for it.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limits) };
     limit(libc::RLIMIT_NOFILE, limits.rlim_max);
@@ -307,10 +221,7 @@ fn leave_situation() {
 
 /// Sets the limit that is in force, and leaves the one up to which it may be raised.
 fn limit(resource: libc::__rlimit_resource_t, value: u64) {
-    let mut limits = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: getrlimit(2) writes one rlimit, and the local has room for it.
     assert_eq!(unsafe { libc::getrlimit(resource, &mut limits) }, 0);
     limits.rlim_cur = value;
@@ -338,18 +249,9 @@ fn filter(calls: &[(libc::c_long, Option<u32>)], errno: i32) {
     const NUMBER: u32 = 0;
     const SECOND: u32 = 24 + if cfg!(target_endian = "big") { 4 } else { 0 };
 
-    let step = |code, k| libc::sock_filter {
-        code,
-        jt: 0,
-        jf: 0,
-        k,
-    };
-    let unless_equal = |k, skipped| libc::sock_filter {
-        code: JUMP_IF_EQUAL,
-        jt: 0,
-        jf: skipped,
-        k,
-    };
+    let step = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let unless_equal =
+        |k, skipped| libc::sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: skipped, k };
     let mut program = Vec::new();
     for (number, second) in calls {
         let number = u32::try_from(*number).expect("numbers of calls are small");
@@ -359,10 +261,7 @@ fn filter(calls: &[(libc::c_long, Option<u32>)], errno: i32) {
             program.push(step(LOAD, SECOND));
             program.push(unless_equal(*second, 1));
         }
-        program.push(step(
-            RETURN,
-            libc::SECCOMP_RET_ERRNO | errno.cast_unsigned(),
-        ));
+        program.push(step(RETURN, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()));
     }
     program.push(step(RETURN, libc::SECCOMP_RET_ALLOW));
     install(&mut program);
@@ -370,20 +269,12 @@ fn filter(calls: &[(libc::c_long, Option<u32>)], errno: i32) {
 
 fn install(program: &mut [libc::sock_filter]) {
     let len = u16::try_from(program.len()).expect("a short program");
-    let program = libc::sock_fprog {
-        len,
-        filter: program.as_mut_ptr(),
-    };
+    let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
     // SAFETY: this call takes numbers only.
     let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
     // SAFETY: the kernel copies the `len` instructions of the slice, which is alive.
-    let result = unsafe {
-        libc::prctl(
-            libc::PR_SET_SECCOMP,
-            libc::SECCOMP_MODE_FILTER,
-            &raw const program,
-        )
-    };
+    let result =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
 }

@@ -55,12 +55,8 @@ const LEFT_BEHIND: [&str; 6] = [
 ];
 
 /// Paths that only exist on somebody's machine.
-const MACHINE_PATHS: [&str; 4] = [
-    concat!("/wo", "rk/"),
-    concat!("/t", "mp/"),
-    concat!("/ro", "ot/"),
-    concat!("/ho", "me/"),
-];
+const MACHINE_PATHS: [&str; 4] =
+    [concat!("/wo", "rk/"), concat!("/t", "mp/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 
 const SLEEP: &str = concat!("thread::", "sleep");
 
@@ -84,26 +80,14 @@ const RULES_OF_RUST: [Rule; 8] = [
 fn every_file_keeps_to_the_style_sheet() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = files_of_the_project(root);
-    assert!(
-        files.iter().any(|file| file.ends_with("src/lib.rs")),
-        "found only {files:?}"
-    );
+    assert!(files.iter().any(|file| file.ends_with("src/lib.rs")), "found only {files:?}");
     let mut broken = Vec::new();
     for file in &files {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        let name = file
-            .strip_prefix(root)
-            .expect("it was found there")
-            .display()
-            .to_string();
+        let name = file.strip_prefix(root).expect("it was found there").display().to_string();
         broken.extend(check(&name, &text));
     }
-    assert!(
-        broken.is_empty(),
-        "{} times:\n{}",
-        broken.len(),
-        broken.join("\n")
-    );
+    assert!(broken.is_empty(), "{} times:\n{}", broken.len(), broken.join("\n"));
 }
 
 /// Everything a person wrote: the sources, the texts on the top level and the checks.
@@ -114,9 +98,7 @@ fn files_of_the_project(root: &Path) -> Vec<PathBuf> {
     }
     for entry in fs::read_dir(root).expect("the crate is there").flatten() {
         let path = entry.path();
-        let is_text = path
-            .extension()
-            .is_some_and(|end| end == "md" || end == "toml");
+        let is_text = path.extension().is_some_and(|end| end == "md" || end == "toml");
         if is_text && path.is_file() {
             files.push(path);
         }
@@ -131,57 +113,32 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        if path.is_dir() {
-            collect(&path, files)
-        } else {
-            files.push(path)
-        }
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
     }
 }
 
 /// Holds one file against all rules; each finding names the file, the line and the rule.
 fn check(path: &str, text: &str) -> Vec<String> {
     let source = Source::parse(path, text);
-    let rust = if path.ends_with(".rs") {
-        &RULES_OF_RUST[..]
-    } else {
-        &[]
-    };
-    let findings = RULES_OF_ANY_FILE
-        .iter()
-        .chain(rust)
-        .flat_map(|rule| rule(&source));
-    findings
-        .map(|(line, message)| format!("{path}:{}: {message}", line + 1))
-        .collect()
+    let rust = if path.ends_with(".rs") { &RULES_OF_RUST[..] } else { &[] };
+    let findings = RULES_OF_ANY_FILE.iter().chain(rust).flat_map(|rule| rule(&source));
+    findings.map(|(line, message)| format!("{path}:{}: {message}", line + 1)).collect()
 }
 
 fn whitespace(source: &Source) -> Vec<(usize, String)> {
     let is_bad = |line: &&String| line.trim_end() != line.as_str() || line.contains('\t');
-    find_lines(
-        &source.text,
-        is_bad,
-        "a line has no tab and no blank at its end",
-    )
+    find_lines(&source.text, is_bad, "a line has no tab and no blank at its end")
 }
 
 fn words(source: &Source) -> Vec<(usize, String)> {
     let mut findings = Vec::new();
     for word in LEFT_BEHIND {
         let message = format!("{word} is not left behind");
-        findings.extend(find_lines(
-            &source.text,
-            |line| line.contains(word),
-            &message,
-        ));
+        findings.extend(find_lines(&source.text, |line| line.contains(word), &message));
     }
     for path in MACHINE_PATHS {
         let message = format!("{path} is a path of one machine");
-        findings.extend(find_lines(
-            &source.text,
-            |line| line.contains(path),
-            &message,
-        ));
+        findings.extend(find_lines(&source.text, |line| line.contains(path), &message));
     }
     findings
 }
@@ -192,8 +149,7 @@ fn find_lines(
     message: &str,
 ) -> Vec<(usize, String)> {
     let bad = lines.iter().enumerate().filter(|(_, line)| is_bad(line));
-    bad.map(|(number, _)| (number, String::from(message)))
-        .collect()
+    bad.map(|(number, _)| (number, String::from(message))).collect()
 }
 
 fn file_length(source: &Source) -> Vec<(usize, String)> {
@@ -201,32 +157,21 @@ fn file_length(source: &Source) -> Vec<(usize, String)> {
     if lines <= FILE_LINES_MAX || !source.path.starts_with("src/") {
         return Vec::new();
     }
-    vec![(
-        FILE_LINES_MAX,
-        format!("a file has at most {FILE_LINES_MAX} lines, not {lines}"),
-    )]
+    vec![(FILE_LINES_MAX, format!("a file has at most {FILE_LINES_MAX} lines, not {lines}"))]
 }
 
 fn function_length(source: &Source) -> Vec<(usize, String)> {
     let lines = |block: &Block| block.last - block.first + 1;
     let functions = source.blocks.iter().filter(|block| block.is_function);
     let long = functions.filter(|block| lines(block) > FUNCTION_LINES_MAX);
-    let message = |block| {
-        format!(
-            "a function has at most {FUNCTION_LINES_MAX} lines, not {}",
-            lines(block)
-        )
-    };
+    let message =
+        |block| format!("a function has at most {FUNCTION_LINES_MAX} lines, not {}", lines(block));
     long.map(|block| (block.first, message(block))).collect()
 }
 
 fn columns(source: &Source) -> Vec<(usize, String)> {
     let is_bad = |line: &&String| line.chars().count() > COLUMNS_MAX;
-    find_lines(
-        &source.text,
-        is_bad,
-        &format!("a line has at most {COLUMNS_MAX} columns"),
-    )
+    find_lines(&source.text, is_bad, &format!("a line has at most {COLUMNS_MAX} columns"))
 }
 
 /// The lines with the word `unsafe` in code, each with what follows the word.
@@ -240,11 +185,7 @@ fn unsafes(source: &Source) -> impl Iterator<Item = (usize, String)> {
                 continue;
             }
             let next_line = source.code.get(line + 1).map_or("", |next| next.trim());
-            let after = if after.trim().is_empty() {
-                next_line
-            } else {
-                after.trim()
-            };
+            let after = if after.trim().is_empty() { next_line } else { after.trim() };
             found.push((line, String::from(after)));
         }
     }
@@ -256,12 +197,7 @@ fn unsafe_has_a_reason(source: &Source) -> Vec<(usize, String)> {
     unsafes(source)
         .filter(|(_, after)| needs_one(after))
         .filter(|(line, _)| !source.attached_comments(*line).contains("SAFETY:"))
-        .map(|(line, _)| {
-            (
-                line,
-                String::from("an unsafe block or impl has its // SAFETY: above"),
-            )
-        })
+        .map(|(line, _)| (line, String::from("an unsafe block or impl has its // SAFETY: above")))
         .collect()
 }
 
@@ -279,49 +215,29 @@ fn unsafe_function_states_its_demands(source: &Source) -> Vec<(usize, String)> {
 
 /// Tells a declaration from the type of a function pointer, which has no name.
 fn declares_a_function(after_unsafe: &str) -> bool {
-    let after = after_unsafe
-        .strip_prefix("extern")
-        .unwrap_or(after_unsafe)
-        .trim_start();
-    after
-        .strip_prefix("fn ")
-        .is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic()))
+    let after = after_unsafe.strip_prefix("extern").unwrap_or(after_unsafe).trim_start();
+    after.strip_prefix("fn ").is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic()))
 }
 
 fn unsafe_stays_in_its_place(source: &Source) -> Vec<(usize, String)> {
     let is_restricted = source.path.starts_with("src/") || source.path.starts_with("examples/");
-    if !is_restricted
-        || UNSAFE_ALLOWED
-            .iter()
-            .any(|allowed| source.path.starts_with(allowed))
-    {
+    if !is_restricted || UNSAFE_ALLOWED.iter().any(|allowed| source.path.starts_with(allowed)) {
         return Vec::new();
     }
     let message = String::from("unsafe is allowed only where tests/tidy.rs lists it");
-    unsafes(source)
-        .map(|(line, _)| (line, message.clone()))
-        .collect()
+    unsafes(source).map(|(line, _)| (line, message.clone())).collect()
 }
 
 fn orderings_have_a_reason(source: &Source) -> Vec<(usize, String)> {
     if !source.path.starts_with("src/") || COUNTERS.contains(&source.path.as_str()) {
         return Vec::new();
     }
-    let uses = |line: &usize| {
-        ORDERINGS
-            .iter()
-            .any(|name| source.code[*line].contains(name))
-    };
+    let uses = |line: &usize| ORDERINGS.iter().any(|name| source.code[*line].contains(name));
     let is_import = |line: &usize| source.code[*line].trim_start().starts_with("use ");
     (0..source.code.len())
         .filter(|line| uses(line) && !is_import(line) && !source.is_in_tests(*line))
         .filter(|line| !is_counter(source, *line) && !has_ordering_reason(source, *line))
-        .map(|line| {
-            (
-                line,
-                String::from("an atomic access has its // Ordering: near"),
-            )
-        })
+        .map(|line| (line, String::from("an atomic access has its // Ordering: near")))
         .collect()
 }
 
@@ -335,11 +251,8 @@ fn is_counter(source: &Source, line: usize) -> bool {
 fn has_ordering_reason(source: &Source, line: usize) -> bool {
     let is_reason = |comment: &String| comment.contains("Ordering:");
     let function = source.around(line).rev().find(|block| block.is_function);
-    let above_function = function.is_some_and(|function| {
-        source
-            .attached_comments(function.first)
-            .contains("Ordering:")
-    });
+    let above_function = function
+        .is_some_and(|function| source.attached_comments(function.first).contains("Ordering:"));
     let (first, last) = function.map_or((line, line), |function| (function.first, function.last));
     let first = first.min(line.saturating_sub(ORDERING_REACH_LINES));
     above_function || source.comments[first..=last].iter().any(is_reason)

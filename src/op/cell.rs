@@ -19,6 +19,8 @@ use crate::task::run;
 
 /// The functions that know what is in the cell.
 pub(crate) struct CellVTable {
+    /// Whether a task that dropped the future shall be told when it is over: the kernel has it.
+    pub(crate) leaves_orphan: bool,
     /// Asks whoever completes the cell to do so soon. At home; the cell is pending.
     ///
     /// # Safety
@@ -72,7 +74,8 @@ impl CellHeader {
         }
     }
 
-    fn is_home(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_home(&self) -> bool {
         std::ptr::eq(self.home, context::here())
     }
 }
@@ -177,7 +180,9 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
     // SAFETY: until we say that we abandon it, the cell cannot be freed.
     let header = unsafe { cell.as_ref() };
     let at_home = header.is_home();
-    let orphan = context::with(|local| local.and_then(Orphan::of_current));
+    let orphan = context::with(|local| {
+        local.filter(|_| header.vtable.leaves_orphan).and_then(Orphan::of_current)
+    });
     // SAFETY: the caller is the future.
     let abandoned = unsafe { header.completion.abandon(!at_home) };
     match abandoned {

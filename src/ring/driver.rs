@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 
 /// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
 /// so the low bits tell them apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum UserData {
     /// An operation.
     Cell(NonNull<CellHeader>),
@@ -66,7 +66,7 @@ impl UserData {
 }
 
 /// A completion, copied out of the queue.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Reaped {
     pub(crate) user_data: UserData,
     pub(crate) outcome: Outcome,

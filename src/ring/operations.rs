@@ -1,5 +1,7 @@
 //! The operations of io_uring by name, and since when Linux has them.
 
+use std::io;
+
 use super::features::OpSet;
 
 /// Name and first Linux of every operation up to Linux 7.2; the index is the operation's code.
@@ -78,6 +80,15 @@ pub(crate) fn missing_from(supported: OpSet) -> impl Iterator<Item = (&'static s
         .zip(KNOWN)
         .filter(move |(opcode, _)| is_missing(opcode))
         .map(|(_, row)| row)
+}
+
+/// The error of an operation that this kernel does not have.
+pub(crate) fn unsupported(opcode: u8) -> io::Error {
+    let (name, since) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?"));
+    let message = format!(
+        "this kernel's io_uring has no operation {name} (code {opcode}); it exists since Linux {since}"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, message)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Whether a thread without a ring can ring another thread's bell.
 
+use std::io;
 use std::sync::OnceLock;
 
 use io_uring::{opcode, squeue, types};
@@ -22,6 +23,14 @@ fn is_understood(send: impl Fn(&squeue::Entry) -> i32) -> bool {
     let message_to_nobody = opcode::MsgRingData::new(types::Fd(-1), 0, 0, None).build();
     let no_message = opcode::Nop::new().build();
     send(&message_to_nobody) == libc::EBADF && send(&no_message) == libc::EINVAL
+}
+
+/// Sends a message, made for no ring in particular, from the calling thread.
+pub(super) fn send(message: &squeue::Entry) -> io::Result<()> {
+    match register_send(message) {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
 }
 
 /// Makes the call and gives the errno, or 0 if it succeeded.

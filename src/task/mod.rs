@@ -62,3 +62,4 @@ pub use handle::{Cancel, Task};
 pub use id::TaskId;
 pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use spawn::{send_new, send_unchecked};
+pub(crate) use travel::{is_inside, move_current};

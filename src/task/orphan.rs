@@ -11,6 +11,7 @@ use super::header::{Header, Whereabouts};
 use super::run;
 use super::state::Release;
 use crate::context::{self, Local};
+use crate::mailbox::Mailbox;
 
 /// A reference to the task that left an operation behind.
 pub(crate) struct Orphan(NonNull<Header>);
@@ -31,7 +32,7 @@ impl Orphan {
 
     /// The operation is back. Gives the orphan back if the task lives elsewhere: the caller sends
     /// it on to the mailbox.
-    pub(crate) fn settle(self, local: &Local) -> Result<(), (Self, &'static crate::Mailbox)> {
+    pub(crate) fn settle(self, local: &Local) -> Result<(), (Self, &'static Mailbox)> {
         // SAFETY: the orphan has a reference.
         let header = unsafe { self.0.as_ref() };
         if !header.join.snapshot().is_complete() {

@@ -240,3 +240,19 @@ pub(crate) fn cancel_all(local: &Local) {
         unsafe { enqueue(local, task) };
     }
 }
+
+/// Completes the tasks that have been dropped and wait for operations that do not come back.
+pub(crate) fn finish_those_winding_down(local: &Local) {
+    let mut next = local.live.first();
+    while let Some(task) = next {
+        // SAFETY: tasks in the list live here; the next one is read before this one goes.
+        let home = unsafe { &task.as_ref().home };
+        next = home.next.get();
+        if home.winding_down.replace(false) {
+            // SAFETY: it is winding down, so the future is gone and the output stored.
+            unsafe { finish(local, task) };
+            // Whoever was told may have ended others: begin again.
+            next = local.live.first();
+        }
+    }
+}

@@ -18,6 +18,7 @@ use super::state::Release;
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
+use crate::switch::SwitchError;
 
 /// Pushes the task's wake node to wherever the task is.
 ///
@@ -128,4 +129,22 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
     });
+}
+
+/// Whether a task runs on the calling thread now.
+pub(crate) fn is_inside() -> bool {
+    context::with(|local| local.is_some_and(|local| local.current.get().is_some()))
+}
+
+/// Writes down where the running task goes when its poll returns.
+pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError> {
+    let task = context::with(|local| local.and_then(|local| local.current.get()));
+    let Some(task) = task else { return Err(SwitchError::NotInTask) };
+    // SAFETY: the running task is valid, and lives here.
+    let header = unsafe { task.as_ref() };
+    if header.is_local {
+        return Err(SwitchError::Local);
+    }
+    header.home.destination.set(mailbox);
+    Ok(())
 }

@@ -7,10 +7,7 @@ use super::{LEFT_BEHIND, MACHINE_PATHS, SLEEP, check};
 fn expect_broken(path: &str, text: &str, line: usize, rule: &str) {
     let found = check(path, text);
     assert_eq!(found.len(), 1, "{text}\n{found:#?}");
-    assert!(
-        found[0].starts_with(&format!("{path}:{line}: ")),
-        "{found:?}"
-    );
+    assert!(found[0].starts_with(&format!("{path}:{line}: ")), "{found:?}");
     assert!(found[0].contains(rule), "{found:?}");
 }
 
@@ -24,19 +21,9 @@ fn long_lines_functions_and_files_are_found() {
     let function = format!("fn long(sizes: [u8; 4]) {{\n{statements}}}\n");
     expect_kept("src/a.rs", &function);
     let longer = function.replacen("    step", "    step();\n    step", 1);
-    expect_broken(
-        "src/a.rs",
-        &format!("\n{longer}"),
-        2,
-        "at most 70 lines, not 71",
-    );
+    expect_broken("src/a.rs", &format!("\n{longer}"), 2, "at most 70 lines, not 71");
     expect_kept("src/a.rs", &"// é\n".repeat(FILE_LINES_MAX));
-    expect_broken(
-        "src/a.rs",
-        &"//\n".repeat(FILE_LINES_MAX + 1),
-        501,
-        "500 lines",
-    );
+    expect_broken("src/a.rs", &"//\n".repeat(FILE_LINES_MAX + 1), 501, "500 lines");
     expect_kept("src/a.rs", &"é".repeat(COLUMNS_MAX));
     expect_broken("src/a.rs", &"é".repeat(COLUMNS_MAX + 1), 1, "100 columns");
 }
@@ -45,18 +32,10 @@ fn long_lines_functions_and_files_are_found() {
 fn unsafe_without_a_reason_is_found() {
     let path = "src/ring/a.rs";
     let rule = "// SAFETY: above";
-    expect_kept(
-        path,
-        "fn f() {\n    // SAFETY: it is.\n    let x =\n        unsafe { g() };\n}\n",
-    );
+    expect_kept(path, "fn f() {\n    // SAFETY: it is.\n    let x =\n        unsafe { g() };\n}\n");
     expect_kept(path, "// SAFETY: it is.\nunsafe impl Send for X {}\n");
     expect_broken(path, "fn f() {\n    let x = unsafe { g() };\n}\n", 2, rule);
-    expect_broken(
-        path,
-        "// SAFETY: it is.\nstruct X;\n\nunsafe impl Send for X {}\n",
-        4,
-        rule,
-    );
+    expect_broken(path, "// SAFETY: it is.\nstruct X;\n\nunsafe impl Send for X {}\n", 4, rule);
     let shared = "// SAFETY: it is.\nlet x = unsafe { g() };\nlet y = unsafe { g() };\n";
     expect_broken(path, shared, 3, rule);
 }
@@ -64,17 +43,9 @@ fn unsafe_without_a_reason_is_found() {
 #[test]
 fn unsafe_functions_without_demands_are_found() {
     let path = "src/ring/a.rs";
-    expect_kept(
-        path,
-        "/// Does.\n///\n/// # Safety\n///\n/// Be careful.\nunsafe fn f() {}\n",
-    );
+    expect_kept(path, "/// Does.\n///\n/// # Safety\n///\n/// Be careful.\nunsafe fn f() {}\n");
     expect_kept(path, "type F = unsafe fn(*const u8);\n");
-    expect_broken(
-        path,
-        "/// Does.\n#[inline]\nunsafe fn f() {}\n",
-        3,
-        "# Safety",
-    );
+    expect_broken(path, "/// Does.\n#[inline]\nunsafe fn f() {}\n", 3, "# Safety");
     expect_broken(path, "unsafe extern \"C\" fn f() {}\n", 1, "# Safety");
 }
 
@@ -82,10 +53,7 @@ fn unsafe_functions_without_demands_are_found() {
 fn unsafe_in_the_wrong_place_is_found() {
     let text = "// SAFETY: it is.\nlet x = unsafe { g() };\n";
     expect_kept("src/ring/a.rs", text);
-    expect_kept(
-        "src/pool.rs",
-        "// unsafe\nlet unsafely = \"unsafe {\";\n#![deny(unsafe_code)]\n",
-    );
+    expect_kept("src/pool.rs", "// unsafe\nlet unsafely = \"unsafe {\";\n#![deny(unsafe_code)]\n");
     expect_broken("src/pool.rs", text, 2, "only where");
     expect_broken("examples/hello.rs", text, 2, "only where");
 }
@@ -98,61 +66,34 @@ fn orderings_without_a_reason_are_found() {
     expect_kept("src/metrics.rs", bare);
     expect_kept("src/a.rs", &format!("impl Counter {{\n{bare}}}\n"));
     expect_kept("src/a.rs", &format!("mod tests {{\n{bare}}}\n"));
-    expect_kept(
-        "src/a.rs",
-        &format!("// Ordering: with the store in g.\n{bare}"),
-    );
+    expect_kept("src/a.rs", &format!("// Ordering: with the store in g.\n{bare}"));
     expect_kept("src/a.rs", "use std::sync::atomic::Ordering::Relaxed;\n");
     expect_kept("src/a.rs", "fn f() { a.cmp(b) == Ordering::Less }\n");
-    let far = format!(
-        "fn g() {{\n    // Ordering: mine.\n}}\n{}{bare}",
-        "\n".repeat(12)
-    );
+    let far = format!("fn g() {{\n    // Ordering: mine.\n}}\n{}{bare}", "\n".repeat(12));
     expect_broken("src/a.rs", &far, 17, rule);
 }
 
 #[test]
 fn what_was_left_behind_is_found() {
     for word in LEFT_BEHIND {
-        expect_broken(
-            "README.md",
-            &format!("text\n// {word} later\n"),
-            2,
-            "left behind",
-        );
+        expect_broken("README.md", &format!("text\n// {word} later\n"), 2, "left behind");
     }
     for path in MACHINE_PATHS {
         expect_broken(".ci/run", &format!("cd {path}x\n"), 1, "one machine");
     }
     expect_broken("src/a.rs", "fn f() {} \n", 1, "no tab and no blank");
     expect_broken("README.md", "\tindented\n", 1, "no tab and no blank");
-    expect_broken(
-        "tests/a.rs",
-        &format!("{SLEEP}(second);\n"),
-        1,
-        "instead of sleeping",
-    );
+    expect_broken("tests/a.rs", &format!("{SLEEP}(second);\n"), 1, "instead of sleeping");
     expect_kept("examples/a.rs", &format!("{SLEEP}(second);\n"));
 }
 
 #[test]
 fn literals_and_comments_are_not_taken_for_code() {
     let path = "src/pool.rs";
-    expect_kept(
-        path,
-        "let a = r#\"unsafe { \" }\"#; let b = b\"\\\" unsafe\"; let c = '\"';\n",
-    );
-    expect_kept(
-        path,
-        "/* unsafe /* nested */ unsafe */ fn f<'a>(x: &'a str) -> char { '{' }\n",
-    );
+    expect_kept(path, "let a = r#\"unsafe { \" }\"#; let b = b\"\\\" unsafe\"; let c = '\"';\n");
+    expect_kept(path, "/* unsafe /* nested */ unsafe */ fn f<'a>(x: &'a str) -> char { '{' }\n");
     let after = "let a = '\\''; let b: &'static str = r\"\\\"; // it's\nunsafe { g() }\n";
     let broken = check(path, after);
     assert_eq!(broken.len(), 2, "{broken:?}");
-    assert!(
-        broken
-            .iter()
-            .all(|finding| finding.starts_with("src/pool.rs:2: ")),
-        "{broken:?}"
-    );
+    assert!(broken.iter().all(|finding| finding.starts_with("src/pool.rs:2: ")), "{broken:?}");
 }

@@ -37,24 +37,19 @@ impl Source {
 
     /// The blocks around a line, the outermost first.
     pub(crate) fn around(&self, line: usize) -> impl DoubleEndedIterator<Item = &Block> {
-        self.blocks
-            .iter()
-            .filter(move |block| (block.first..=block.last).contains(&line))
+        self.blocks.iter().filter(move |block| (block.first..=block.last).contains(&line))
     }
 
     /// True if the line belongs to the unit tests of a file.
     pub(crate) fn is_in_tests(&self, line: usize) -> bool {
-        self.around(line)
-            .any(|block| block.header.contains("mod tests"))
+        self.around(line).any(|block| block.header.contains("mod tests"))
     }
 
     /// The comments that belong to what is on `line`: on the line itself, and above it up to the
     /// end of the statement or block before.
     pub(crate) fn attached_comments(&self, line: usize) -> String {
         let is_boundary = |code: &str| code.trim_end().ends_with([';', '{', '}', ',']);
-        let above = (0..line)
-            .rev()
-            .take_while(|above| !is_boundary(&self.code[*above]));
+        let above = (0..line).rev().take_while(|above| !is_boundary(&self.code[*above]));
         let first = above.last().unwrap_or(line);
         self.comments[first..=line].join("\n")
     }
@@ -62,12 +57,8 @@ impl Source {
 
 /// Splits a text into its code and its comments, each with blanks in place of the other.
 fn separate(text: &str) -> (String, String) {
-    let mut separator = Separator {
-        rest: text,
-        before: ' ',
-        code: String::new(),
-        comments: String::new(),
-    };
+    let mut separator =
+        Separator { rest: text, before: ' ', code: String::new(), comments: String::new() };
     while !separator.rest.is_empty() {
         separator.step();
     }
@@ -107,9 +98,7 @@ impl Separator<'_> {
         if prefix.ends_with('r') && after_prefix[hashes..].starts_with('"') {
             let opened = prefix.len() + hashes + 1;
             let end = format!("\"{}", "#".repeat(hashes));
-            let inside = self.rest[opened..]
-                .find(&end)
-                .unwrap_or(self.rest.len() - opened);
+            let inside = self.rest[opened..].find(&end).unwrap_or(self.rest.len() - opened);
             return Some((opened + inside + end.len()).min(self.rest.len()));
         }
         match after_prefix.chars().next() {
@@ -139,8 +128,7 @@ impl Separator<'_> {
     fn plain(&mut self, characters: usize) {
         for character in self.rest.chars().take(characters) {
             self.code.push(character);
-            self.comments
-                .push(if character == '\n' { '\n' } else { ' ' });
+            self.comments.push(if character == '\n' { '\n' } else { ' ' });
             self.before = character;
             self.rest = &self.rest[character.len_utf8()..];
         }
@@ -148,9 +136,7 @@ impl Separator<'_> {
 }
 
 fn blank(text: &str) -> String {
-    text.chars()
-        .map(|character| if character == '\n' { '\n' } else { ' ' })
-        .collect()
+    text.chars().map(|character| if character == '\n' { '\n' } else { ' ' }).collect()
 }
 
 /// The length of a comment that may hold others.
@@ -227,15 +213,9 @@ impl Finder {
         let header = std::mem::take(&mut self.header);
         let name = function_offset(&header);
         let lines_before = header[name.unwrap_or(header.len())..].matches('\n').count();
-        self.open
-            .push((self.blocks.len(), std::mem::take(&mut self.parentheses)));
+        self.open.push((self.blocks.len(), std::mem::take(&mut self.parentheses)));
         let first = line - lines_before;
-        self.blocks.push(Block {
-            header,
-            first,
-            last: line,
-            is_function: name.is_some(),
-        });
+        self.blocks.push(Block { header, first, last: line, is_function: name.is_some() });
     }
 
     fn close(&mut self, line: usize) {

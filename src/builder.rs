@@ -1,0 +1,293 @@
+//! Settings for a pool, and starting its threads.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use core_affinity::CoreId;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::blocking::{BlockingOptions, BlockingPool};
+use crate::pool::Pool;
+use crate::ring::RingOptions;
+use crate::runtime::{Runtime, Shared};
+use crate::thread::{self, ThreadOptions};
+
+/// Which processors the threads of a pool run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pinning {
+    /// One processor each, of those that the affinity mask allows; if there are more threads than
+    /// processors, they go round again.
+    #[default]
+    OneCoreEach,
+    /// These processors, in this order; if there are more threads than processors, they go round
+    /// again.
+    Cores(Vec<usize>),
+    /// Wherever the kernel puts them.
+    None,
+}
+
+/// How a ring that sleeps is woken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Doorbell {
+    /// By a ring message where these are fast (Linux 6.12), else by the eventfd.
+    #[default]
+    Automatic,
+    /// By `IORING_OP_MSG_RING`. Since Linux 6.1 for the rings of a pool, slow from 6.2 to 6.10.
+    MsgRing,
+    /// By a write to an eventfd that the ring polls.
+    EventFd,
+}
+
+pub(crate) type Hook = Arc<dyn Fn(usize) + Send + Sync>;
+
+/// Settings for a [`Pool`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let pool = ringpool::Pool::builder()
+///     .threads(2)
+///     .pinning(ringpool::Pinning::None)
+///     .thread_name("storage")
+///     .spin_before_sleep(Duration::ZERO)
+///     .build()?;
+/// assert_eq!(pool.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    threads: Option<usize>,
+    pinning: Pinning,
+    thread_name: String,
+    ring: RingOptions,
+    spin_before_sleep: Duration,
+    blocking_thread_limit: usize,
+    blocking_keep_alive: Duration,
+    doorbell: Doorbell,
+    on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            threads: None,
+            pinning: Pinning::default(),
+            thread_name: "ringpool".to_owned(),
+            ring: RingOptions::default(),
+            spin_before_sleep: Duration::from_micros(50),
+            blocking_thread_limit: 512,
+            blocking_keep_alive: Duration::from_secs(10),
+            doorbell: Doorbell::default(),
+            on_thread_start: None,
+            on_thread_stop: None,
+        }
+    }
+
+    /// How many threads with a ring each. By default as many as the affinity mask and the cgroup's
+    /// quota allow this process.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Which processors they run on. By default one each.
+    pub fn pinning(mut self, pinning: Pinning) -> Self {
+        self.pinning = pinning;
+        self
+    }
+
+    /// What the threads are called; a number is added. By default `ringpool`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// How many entries fit into a ring's submission queue, 1 to 32,768, rounded up to a power of
+    /// two. By default 256. What finds it full is submitted early, not lost.
+    pub fn submission_entries(mut self, entries: u32) -> Self {
+        self.ring.submission_entries = entries;
+        self
+    }
+
+    /// How many entries fit into a ring's completion queue, at least as many as into the submission
+    /// queue and at most 65,536, rounded up to a power of two. By default 4,096. What finds it full
+    /// is kept by the kernel, slowly.
+    pub fn completion_entries(mut self, entries: u32) -> Self {
+        self.ring.completion_entries = entries;
+        self
+    }
+
+    /// How long a ring that runs out of work looks on for messages before it sleeps, if messages
+    /// have been coming so quickly that it pays; zero is never. By default 50 µs.
+    pub fn spin_before_sleep(mut self, limit: Duration) -> Self {
+        self.spin_before_sleep = limit;
+        self
+    }
+
+    /// How many threads for blocking work there may be. By default 512.
+    pub fn blocking_thread_limit(mut self, limit: usize) -> Self {
+        self.blocking_thread_limit = limit;
+        self
+    }
+
+    /// How long such a thread waits for work before it ends. By default 10 s.
+    pub fn blocking_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.blocking_keep_alive = keep_alive;
+        self
+    }
+
+    /// How sleeping rings are woken. By default the best this kernel has. The environment variable
+    /// `RINGPOOL_DOORBELL` (`eventfd` or `msg_ring`) decides what `Automatic` means.
+    pub fn doorbell(mut self, doorbell: Doorbell) -> Self {
+        self.doorbell = doorbell;
+        self
+    }
+
+    /// Called on every ring's thread before its first task, with the ring's index.
+    pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on every ring's thread after its last task, with the ring's index.
+    pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Starts the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a setting out of range, which it names;
+    /// what [`SetupError`](crate::SetupError) says if rings cannot be made; and what the system
+    /// says if threads cannot.
+    pub fn build(self) -> io::Result<Pool> {
+        let threads = self.threads.unwrap_or_else(num_cpus::get);
+        self.check(threads)?;
+        let cores = self.cores(threads)?;
+        let blocking = Arc::new(BlockingPool::new(BlockingOptions {
+            thread_limit: self.blocking_thread_limit,
+            keep_alive: self.blocking_keep_alive,
+            thread_name: format!("{}-blocking", self.thread_name),
+        }));
+        let (present, all_ended) = unbounded();
+        let mut pool = Pool::empty(all_ended, blocking.clone());
+        // Declared after the pool, and so dropped before it: on an error the pool waits for all.
+        let presence = present;
+        let (ready, reports) = unbounded();
+        for (index, core) in cores.into_iter().enumerate() {
+            let shared = Arc::new(Shared::new(index, core, blocking.clone()));
+            let options = self.thread_options(ready.clone(), presence.clone());
+            // Dropping the pool on an error stops those that have been started.
+            pool.add(Runtime::new(shared.clone()), thread::start(shared, options)?);
+        }
+        drop((ready, presence));
+        wait_for_all(&reports, threads)?;
+        Ok(pool)
+    }
+
+    fn thread_options(&self, ready: Sender<io::Result<()>>, presence: Sender<()>) -> ThreadOptions {
+        ThreadOptions {
+            name: self.thread_name.clone(),
+            ring: self.ring,
+            spin_before_sleep: self.spin_before_sleep,
+            doorbell: self.doorbell,
+            on_start: self.on_thread_start.clone(),
+            on_stop: self.on_thread_stop.clone(),
+            ready,
+            presence,
+        }
+    }
+
+    fn check(&self, threads: usize) -> io::Result<()> {
+        self.ring.validate()?;
+        if threads == 0 {
+            return Err(invalid("threads is 0; a pool needs at least 1".to_owned()));
+        }
+        if self.blocking_thread_limit == 0 {
+            return Err(invalid(
+                "blocking_thread_limit is 0; blocking work needs at least 1 thread".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The processor of each thread.
+    fn cores(&self, threads: usize) -> io::Result<Vec<Option<usize>>> {
+        let allowed = || -> Vec<usize> {
+            let cores = core_affinity::get_core_ids().unwrap_or_default();
+            cores.into_iter().map(|core| core.id).collect()
+        };
+        let chosen = match &self.pinning {
+            Pinning::None => Vec::new(),
+            Pinning::OneCoreEach => allowed(),
+            Pinning::Cores(cores) => {
+                let allowed = allowed();
+                if cores.is_empty() {
+                    return Err(invalid("the list of cores to pin to is empty".to_owned()));
+                }
+                if let Some(unknown) = cores.iter().find(|core| !allowed.contains(core)) {
+                    return Err(invalid(format!(
+                        "there is no core {unknown} that this process may use; it may use {allowed:?}"
+                    )));
+                }
+                cores.clone()
+            }
+        };
+        Ok((0..threads).map(|index| chosen.get(index % chosen.len().max(1)).copied()).collect())
+    }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+/// Waits until every thread has its ring, or one says why it has not.
+fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Result<()> {
+    for _ in 0..threads {
+        reports
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("a ring's thread ended before it began")))?;
+    }
+    Ok(())
+}
+
+/// Pins the calling thread; says whether that worked.
+pub(crate) fn pin_to(core: usize) -> bool {
+    core_affinity::set_for_current(CoreId { id: core })
+}
+
+/// Runs a hook of the user's.
+pub(crate) fn call_hook(hook: Option<&Hook>, index: usize) -> io::Result<()> {
+    let Some(hook) = hook else { return Ok(()) };
+    catch_unwind(AssertUnwindSafe(|| hook(index))).map_err(|payload| {
+        let text = crate::task::panic_message(&*payload).to_owned();
+        crate::task::run::dispose_of(payload);
+        io::Error::other(format!("a thread hook of ring {index} panicked: {text}"))
+    })
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("threads", &self.threads)
+            .field("pinning", &self.pinning)
+            .field("thread_name", &self.thread_name)
+            .field("ring", &self.ring)
+            .field("spin_before_sleep", &self.spin_before_sleep)
+            .field("blocking_thread_limit", &self.blocking_thread_limit)
+            .field("blocking_keep_alive", &self.blocking_keep_alive)
+            .field("doorbell", &self.doorbell)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! File descriptors that operations share.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+/// A file descriptor that is closed when the last of its owners goes.
+///
+/// Every operation owns one until the kernel has finished with it. So a descriptor that is dropped
+/// while operations on it are under way is closed after them, and its number is never reused under
+/// them.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op::SharedFd;
+/// use std::os::fd::OwnedFd;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let file = SharedFd::from(OwnedFd::from(std::fs::File::open("/dev/null")?));
+/// let same = file.clone();
+/// assert!(file.try_into_owned().is_err()); // `same` still uses it
+/// assert!(same.try_into_owned().is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SharedFd(Arc<OwnedFd>);
+
+impl SharedFd {
+    /// The descriptor, if nobody else uses it.
+    ///
+    /// # Errors
+    ///
+    /// Itself, if there are other owners, such as operations under way.
+    pub fn try_into_owned(self) -> Result<OwnedFd, Self> {
+        Arc::try_unwrap(self.0).map_err(Self)
+    }
+
+    /// For a submission entry.
+    pub(crate) fn target(&self) -> io_uring::types::Fd {
+        io_uring::types::Fd(self.0.as_raw_fd())
+    }
+
+    /// What the kernel answered to an operation that makes a descriptor.
+    pub(crate) fn from_result(result: io::Result<u32>) -> io::Result<Self> {
+        // SAFETY: the kernel has just given us this descriptor; nobody else knows it.
+        result.map(|fd| Self::from(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }))
+    }
+}
+
+impl From<OwnedFd> for SharedFd {
+    fn from(fd: OwnedFd) -> Self {
+        Self(Arc::new(fd))
+    }
+}
+
+impl AsFd for SharedFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for SharedFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}

@@ -1,0 +1,271 @@
+//! Operations: futures that the kernel completes.
+//!
+//! An [`Op`] is `Send` although its ring is not. It is started on the ring of the thread that polls
+//! it first; from then on it may be polled, moved and dropped anywhere. All that the kernel touches
+//! lives in its [cell](cell).
+//!
+//! One small file a family: each operation is a struct with what the kernel needs, and an
+//! [`Operation`] that says how to submit it and what its result means.
+
+pub(crate) mod cell;
+mod descriptor;
+mod nop;
+
+use std::alloc::Layout;
+use std::cell::UnsafeCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+use std::{fmt, io};
+
+use io_uring::squeue;
+
+use self::cell::{CellHeader, CellVTable};
+use crate::completion::Outcome;
+use crate::context::{self, Local};
+use crate::recycle;
+use crate::ring::unsupported;
+
+pub use descriptor::SharedFd;
+pub use nop::{Nop, nop};
+
+/// What an operation asks of the kernel, and what the answer means.
+///
+/// # Safety
+///
+/// The entry points only to memory that `self` owns or that is valid for ever, as long as `self`
+/// stays where it is and is not changed.
+pub unsafe trait Operation: std::marker::Send + 'static {
+    /// What the future gives.
+    type Output;
+
+    /// Writes the submission entry; `self` is where it will stay until the kernel has finished.
+    fn entry(&mut self) -> squeue::Entry;
+
+    /// Makes the output of the kernel's answer, whether or not somebody still waits for it: what
+    /// it hands out (a descriptor, say) must be owned by the output.
+    fn finish(self, result: io::Result<u32>) -> Self::Output;
+}
+
+/// A future that the kernel completes.
+///
+/// It starts when it is first polled, on that thread's ring, and must be polled on a ring's thread
+/// for that; elsewhere it fails with [`io::ErrorKind::Unsupported`] and gives back what it owns.
+///
+/// # Cancel safety
+///
+/// Dropping it asks the kernel to stop, and never blocks. What the kernel still reads or writes is
+/// kept until it has finished; a descriptor it hands out after all is closed.
+#[must_use = "an operation does nothing unless it is polled"]
+pub struct Op<O: Operation> {
+    state: State<O>,
+}
+
+enum State<O> {
+    Unstarted(O),
+    /// Cancelled before it began.
+    Cancelled(O),
+    Started(Started<O>),
+    Finished,
+}
+
+impl<O: Operation> Unpin for Op<O> {}
+
+/// A cell whose future we are.
+struct Started<O> {
+    cell: NonNull<CellHeader>,
+    operation: PhantomData<O>,
+}
+
+// SAFETY: the cell is made to be used from any thread, and `O` is `Send`.
+unsafe impl<O: std::marker::Send> std::marker::Send for Started<O> {}
+// SAFETY: nothing can be done with a shared one.
+unsafe impl<O> Sync for Started<O> {}
+
+impl<O> Drop for Started<O> {
+    fn drop(&mut self) {
+        // SAFETY: we are the cell's future, and gone hereafter.
+        unsafe { cell::abandon(self.cell) };
+    }
+}
+
+#[repr(C)]
+struct OpCell<O> {
+    header: CellHeader,
+    operation: UnsafeCell<ManuallyDrop<O>>,
+}
+
+impl<O: Operation> Op<O> {
+    /// An operation of the caller's own.
+    pub(crate) fn new(operation: O) -> Self {
+        Self { state: State::Unstarted(operation) }
+    }
+
+    /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
+    /// with which it was done, or [`ECANCELED`](libc::ECANCELED), and in both cases all it owns.
+    ///
+    /// One that has not begun never will, and gives `ECANCELED`.
+    pub fn cancel(mut self) -> Self {
+        self.state = match self.state {
+            State::Unstarted(operation) => State::Cancelled(operation),
+            State::Started(started) => {
+                // SAFETY: we are the cell's future.
+                unsafe { cell::request_cancel(started.cell) };
+                State::Started(started)
+            }
+            ended => ended,
+        };
+        self
+    }
+
+    fn start(&mut self, cx: &Context<'_>) -> Poll<O::Output> {
+        let State::Unstarted(operation) = std::mem::replace(&mut self.state, State::Finished)
+        else {
+            unreachable!("called on an operation that has not begun");
+        };
+        context::with(|local| match local {
+            None => Poll::Ready(operation.finish(Err(not_on_a_ring()))),
+            Some(local) if local.stopping.get() => {
+                Poll::Ready(operation.finish(Err(cancelled())))
+            }
+            Some(local) => self.submit(local, operation, cx),
+        })
+    }
+
+    fn finish_cancelled(&mut self) -> Poll<O::Output> {
+        match std::mem::replace(&mut self.state, State::Finished) {
+            State::Cancelled(operation) => Poll::Ready(operation.finish(Err(cancelled()))),
+            _ => unreachable!("called on a cancelled operation"),
+        }
+    }
+
+    fn submit(&mut self, local: &Local, operation: O, cx: &Context<'_>) -> Poll<O::Output> {
+        // The user's code, before anything is begun.
+        let waker = cx.waker().clone();
+        let memory = recycle::take(Layout::new::<OpCell<O>>()).cast::<OpCell<O>>();
+        let header = CellHeader::new(local, Types::<O>::VTABLE, waker);
+        let operation = UnsafeCell::new(ManuallyDrop::new(operation));
+        // SAFETY: the block is ours, large enough and aligned.
+        unsafe { memory.write(OpCell { header, operation }) };
+        let cell = memory.cast::<CellHeader>();
+        let started = Started { cell, operation: PhantomData };
+        // SAFETY: the cell is ours alone until it is submitted.
+        let entry = unsafe { operation_of::<O>(cell) }.entry();
+        if !local.ring.borrow().features().operations.supports(entry.get_opcode() as u8) {
+            // SAFETY: never submitted, so it is ours alone.
+            let operation = unsafe { take_apart::<O>(ManuallyDrop::new(started).cell) };
+            return Poll::Ready(operation.finish(Err(unsupported(entry.get_opcode() as u8))));
+        }
+        local.counters().operations_started.add(1);
+        // SAFETY: the operation keeps what the entry points to, in the cell, which stays until its
+        // completion has been reaped.
+        unsafe { local.ring.borrow_mut().start(entry, cell) };
+        self.state = State::Started(started);
+        Poll::Pending
+    }
+}
+
+impl<O: Operation> Future for Op<O> {
+    type Output = O::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let this = self.get_mut();
+        match &this.state {
+            State::Unstarted(_) => this.start(cx),
+            State::Cancelled(_) => this.finish_cancelled(),
+            State::Started(started) => {
+                // SAFETY: we are the future, so the cell is there.
+                let completion = unsafe { &started.cell.as_ref().completion };
+                // SAFETY: we are the future.
+                let Some(outcome) = (unsafe { completion.poll(cx.waker()) }) else {
+                    return Poll::Pending;
+                };
+                let cell = started.cell;
+                std::mem::forget(std::mem::replace(&mut this.state, State::Finished));
+                // SAFETY: settled, so the cell is ours; and we have forgotten it.
+                let operation = unsafe { take_apart::<O>(cell) };
+                Poll::Ready(operation.finish(into_result(outcome)))
+            }
+            State::Finished => panic!("a finished operation was polled again"),
+        }
+    }
+}
+
+impl<O: Operation> fmt::Debug for Op<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Unstarted(_) => "unstarted",
+            State::Cancelled(_) => "cancelled",
+            State::Started(_) => "started",
+            State::Finished => "finished",
+        };
+        f.debug_struct("Op").field("state", &state).finish()
+    }
+}
+
+/// The kernel's answer: a number, or a negative errno.
+fn into_result(outcome: Outcome) -> io::Result<u32> {
+    u32::try_from(outcome.result).map_err(|_| io::Error::from_raw_os_error(-outcome.result))
+}
+
+fn cancelled() -> io::Error {
+    io::Error::from_raw_os_error(libc::ECANCELED)
+}
+
+fn not_on_a_ring() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this is no thread of a ring, so there is no ring to start the operation on; \
+         await it in a task of a pool",
+    )
+}
+
+struct Types<O>(PhantomData<O>);
+
+impl<O: Operation> Types<O> {
+    const VTABLE: &'static CellVTable =
+        &CellVTable { leaves_orphan: true, stop, dispose: dispose::<O>, free: free::<O> };
+}
+
+/// # Safety
+///
+/// `cell` heads an `OpCell<O>` that holds its operation, which is the caller's for `'a`.
+unsafe fn operation_of<'a, O>(cell: NonNull<CellHeader>) -> &'a mut O {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *cell.cast::<OpCell<O>>().as_ref().operation.get() }
+}
+
+/// Takes the operation out of a cell and frees the cell.
+///
+/// # Safety
+///
+/// `cell` heads an `OpCell<O>` that is the caller's and holds its operation.
+unsafe fn take_apart<O>(cell: NonNull<CellHeader>) -> O {
+    // SAFETY: the caller's, and not used again.
+    let operation = unsafe { std::ptr::read(operation_of::<O>(cell)) };
+    // SAFETY: the caller's, and empty now.
+    unsafe { free::<O>(cell) };
+    operation
+}
+
+/// The future of an operation is gone, or wants it to end.
+unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
+    local.ring.borrow_mut().cancel(cell);
+}
+
+/// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
+unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
+    // SAFETY: settled and the caller's.
+    let outcome = unsafe { cell.as_ref().completion.outcome() };
+    // SAFETY: the caller's, and not used again.
+    let operation = unsafe { std::ptr::read(operation_of::<O>(cell)) };
+    drop(operation.finish(into_result(outcome)));
+}
+
+unsafe fn free<O>(cell: NonNull<CellHeader>) {
+    // SAFETY: made by `submit` with this layout, says the caller.
+    unsafe { recycle::give(cell.cast(), Layout::new::<OpCell<O>>()) };
+}

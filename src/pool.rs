@@ -1,0 +1,240 @@
+//! A pool: start its rings, place tasks on them, stop them in order.
+
+use std::future::Future;
+use std::io;
+use std::panic::{Location, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::blocking::BlockingPool;
+use crate::builder::Builder;
+use crate::context;
+use crate::primitives::lock;
+use crate::runtime::{Runtime, deadline_after};
+use crate::task::{self, SpawnError, Task, TaskError, block_on_thread};
+
+/// How long dropping a pool waits for its threads.
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A pool of pinned threads, each owning one io_uring ring.
+///
+/// Dropping it cancels every task, waits until the kernel has given back all operations, and joins
+/// the threads, as [`shutdown`](Pool::shutdown) with a limit of ten seconds does.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let pool = ringpool::Pool::new(2);
+/// let there = pool.runtime(1);
+/// let answer = pool.block_on(async {
+///     ringpool::spawn_on(&there, async { 6 * 7 }).await
+/// })?;
+/// assert_eq!(answer, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Pool {
+    runtimes: Vec<Runtime>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Disconnected when the last ring's thread has ended.
+    all_ended: Receiver<()>,
+    blocking: Arc<BlockingPool>,
+    next: AtomicUsize,
+}
+
+impl Pool {
+    /// A pool of `threads` rings, each pinned to a processor of its own as far as there are enough.
+    ///
+    /// # Panics
+    ///
+    /// If `threads` is 0, or if the rings cannot be made: the message says why and what to do.
+    /// [`builder`](Pool::builder) gives an error instead.
+    #[track_caller]
+    pub fn new(threads: usize) -> Self {
+        match Self::builder().threads(threads).build() {
+            Ok(pool) => pool,
+            Err(error) => panic!("a pool of {threads} rings could not be made: {error}"),
+        }
+    }
+
+    /// Settings for a pool.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pool that has no ring yet.
+    pub(crate) fn empty(all_ended: Receiver<()>, blocking: Arc<BlockingPool>) -> Self {
+        let (runtimes, threads) = (Vec::new(), Mutex::new(Vec::new()));
+        Self { runtimes, threads, all_ended, blocking, next: AtomicUsize::new(0) }
+    }
+
+    /// One more ring, while the pool is being built.
+    pub(crate) fn add(&mut self, runtime: Runtime, thread: JoinHandle<()>) {
+        self.runtimes.push(runtime);
+        lock(&self.threads).push(thread);
+    }
+
+    /// Runs `future` as a task on the first ring, and blocks the calling thread until it ends.
+    ///
+    /// The future may borrow from the caller, and may [switch](crate::switch_to) to other rings.
+    /// The call does not return or unwind before the future has been dropped.
+    ///
+    /// # Panics
+    ///
+    /// With the future's own panic; on the thread of a ring, which it would block; and if the pool
+    /// is shut down meanwhile.
+    #[track_caller]
+    pub fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        assert!(
+            context::here().is_null(),
+            "`Pool::block_on` would block a ring's thread and every task on it; `.await` the \
+             future there"
+        );
+        let mailbox = self.runtimes[0].mailbox();
+        // SAFETY: what the future borrows outlives this call, and this call outlives the future:
+        // it goes on only when the task is complete, and nothing in between can unwind. Future and
+        // output are `Send`. `self` holds a handle of the ring.
+        let task = unsafe { task::send_unchecked(mailbox, None, Location::caller(), future) };
+        let mut task = match task {
+            Ok(task) => task,
+            Err(SpawnError(_)) => panic!("`block_on` on a pool that has been shut down"),
+        };
+        match block_on_thread(&mut task) {
+            Ok(output) => output,
+            Err(TaskError::Panicked(payload)) => resume_unwind(payload),
+            Err(TaskError::Cancelled) => {
+                panic!("the pool was shut down while `block_on` was running")
+            }
+        }
+    }
+
+    /// Spawns a task on one of the rings, in turn.
+    ///
+    /// If the pool has been shut down, the task ends as cancelled at once.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // Ordering: Relaxed: a counter.
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        task::spawn_on(&self.runtimes[turn % self.runtimes.len()], future)
+    }
+
+    /// Runs `closure` on a thread for blocking work; see [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// If the pool has been shut down, the task ends as cancelled at once.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, closure: F) -> Task<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.blocking.spawn(closure, Location::caller())
+    }
+
+    /// The handle of ring `index`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such ring.
+    #[track_caller]
+    pub fn runtime(&self, index: usize) -> Runtime {
+        let count = self.runtimes.len();
+        assert!(index < count, "there is no ring {index} in a pool of {count}");
+        self.runtimes[index].clone()
+    }
+
+    /// The handles of all rings, in order.
+    pub fn runtimes(&self) -> &[Runtime] {
+        &self.runtimes
+    }
+
+    /// The number of rings.
+    #[expect(clippy::len_without_is_empty, reason = "a pool is never empty")]
+    pub fn len(&self) -> usize {
+        self.runtimes.len()
+    }
+
+    /// Threads for blocking work that there are now, and jobs that wait for one.
+    pub fn blocking_load(&self) -> BlockingLoad {
+        BlockingLoad { threads: self.blocking.threads(), queued: self.blocking.queued() }
+    }
+
+    /// Cancels every task, waits until the kernel has given back all operations, and joins the
+    /// threads.
+    ///
+    /// May be called from any thread, also while another one is in [`block_on`](Pool::block_on),
+    /// which then panics and says so. After the first call a second one only waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) if threads are still at work after `timeout`, since a
+    /// task or a blocking closure does not return: they end when it does. What the kernel has not
+    /// given back by then is leaked, never freed under its hands.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if called on the thread of a ring: the pool stops,
+    /// but a ring cannot wait for itself.
+    pub fn shutdown(&self, timeout: Duration) -> io::Result<()> {
+        let deadline = deadline_after(timeout);
+        for runtime in &self.runtimes {
+            runtime.shared().request_stop(deadline);
+        }
+        self.blocking.close();
+        if !context::here().is_null() {
+            return Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "the pool stops, but the thread of a ring cannot wait for that",
+            ));
+        }
+        self.join(deadline)
+    }
+
+    fn join(&self, deadline: Instant) -> io::Result<()> {
+        // The rings were given until the deadline for what the kernel has; they need a moment more
+        // to say that they have stopped.
+        let last = deadline + Duration::from_millis(200);
+        let ended = self.all_ended.recv_deadline(last) == Err(RecvTimeoutError::Disconnected);
+        if ended {
+            for thread in lock(&self.threads).drain(..) {
+                // A ring's thread that panics aborts the process, so there is no panic to see.
+                let _ = thread.join();
+            }
+        }
+        if ended && self.blocking.wait(last) {
+            return Ok(());
+        }
+        let what = if ended { "a blocking closure" } else { "a task" };
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("{what} does not return; its thread ends when it does"),
+        ))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Nobody is left to hear of it.
+        let _ = self.shutdown(DROP_TIMEOUT);
+    }
+}
+
+/// What the threads for blocking work have to do; see [`Pool::blocking_load`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockingLoad {
+    /// Threads there are, busy or idle.
+    pub threads: usize,
+    /// Jobs that wait for one.
+    pub queued: usize,
+}

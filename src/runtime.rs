@@ -1,0 +1,249 @@
+//! The handle of one ring, and what it shares with the ring's thread.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::blocking::BlockingPool;
+use crate::context;
+use crate::inbox::Node;
+use crate::mailbox::Mailbox;
+use crate::metrics::{Counters, RuntimeMetrics};
+use crate::task::{self, SpawnError, Task};
+use crate::time::since_start_ns;
+
+/// What a ring's thread and all its handles share.
+pub(crate) struct Shared {
+    pub(crate) mailbox: &'static Mailbox,
+    pub(crate) index: usize,
+    pub(crate) core: Option<usize>,
+    pub(crate) counters: Counters,
+    pub(crate) blocking: Arc<BlockingPool>,
+    started: Instant,
+    stop_node: Node,
+    stop_requested: AtomicBool,
+    /// Until when the ring may take to stop.
+    stop_deadline_ns: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(index: usize, core: Option<usize>, blocking: Arc<BlockingPool>) -> Self {
+        Self {
+            mailbox: Mailbox::acquire(),
+            index,
+            core,
+            counters: Counters::default(),
+            blocking,
+            started: Instant::now(),
+            stop_node: Node::new(deliver_stop),
+            stop_requested: AtomicBool::new(false),
+            stop_deadline_ns: AtomicU64::new(u64::MAX),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells the ring to stop, once.
+    pub(crate) fn request_stop(&self, deadline: Instant) {
+        // Ordering: Relaxed: the message below publishes it.
+        self.stop_deadline_ns.store(since_start_ns(deadline), Ordering::Relaxed);
+        // Ordering: Relaxed: only decides who sends the node; the inbox orders.
+        if !self.stop_requested.swap(true, Ordering::Relaxed) {
+            // SAFETY: the thread holds an `Arc` of us until it has closed its inbox, and the node
+            // is sent once. A closed inbox has stopped already.
+            let _ = unsafe { self.mailbox.send(NonNull::from(&self.stop_node)) };
+        }
+    }
+
+    pub(crate) fn stop_deadline_ns(&self) -> u64 {
+        // Ordering: Relaxed: the stop message ordered it; a later, shorter deadline may come late.
+        self.stop_deadline_ns.load(Ordering::Relaxed)
+    }
+
+    /// The thread has dealt with everything and takes no more.
+    pub(crate) fn set_stopped(&self) {
+        // Ordering: Release, partner of the Acquire in `is_stopped`.
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        // Ordering: Acquire, partner of the Release in `set_stopped`.
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.mailbox.give_back();
+    }
+}
+
+/// The stop message came out of our inbox: the loop sees the flag.
+unsafe fn deliver_stop(_: NonNull<Node>) {
+    context::with(|local| {
+        let local = local.expect("messages are delivered on a ring's thread");
+        local.stopping.set(true);
+    });
+}
+
+/// A handle to one ring of a pool: cheap to clone, to be used from any thread.
+///
+/// It does not keep the ring running. What is sent to a ring that has stopped comes back as an
+/// error.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let pool = ringpool::Pool::new(2);
+/// let second = pool.runtime(1);
+/// assert_eq!(second.index(), 1);
+/// assert_eq!(second.spawn(async { "there" }).wait()?, "there");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+impl Runtime {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn mailbox(&self) -> &'static Mailbox {
+        self.shared.mailbox
+    }
+
+    /// Its place in the pool, from 0.
+    pub fn index(&self) -> usize {
+        self.shared.index
+    }
+
+    /// The processor its thread is pinned to, if it is pinned.
+    pub fn core(&self) -> Option<usize> {
+        self.shared.core
+    }
+
+    /// Spawns a task on this ring; see [`spawn_on`](crate::spawn_on).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_on(self, future)
+    }
+
+    /// Spawns a task on this ring, unless it has stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] gives the future back if the ring has stopped.
+    #[track_caller]
+    pub fn try_spawn<F>(&self, future: F) -> Result<Task<F::Output>, SpawnError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::send_new(self, None, Location::caller(), future)
+    }
+
+    /// Runs `closure` on a thread for blocking work; see [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, closure: F) -> Task<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.shared.blocking.spawn(closure, Location::caller())
+    }
+
+    /// Whether the ring has stopped: its pool was shut down.
+    pub fn is_stopped(&self) -> bool {
+        self.shared.is_stopped()
+    }
+
+    /// What the ring has to do, as it last said: it says so once a turn of its loop.
+    pub fn load(&self) -> Load {
+        let counters = &self.shared.counters;
+        Load {
+            tasks_ready: counters.tasks_ready.get() as usize,
+            tasks_alive: counters.tasks_alive.get() as usize,
+            operations_in_flight: counters.operations_in_flight.get() as usize,
+            timers: counters.timers.get() as usize,
+        }
+    }
+
+    /// What the ring has done since it started.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.shared.counters.read(self.shared.started.elapsed())
+    }
+}
+
+impl PartialEq for Runtime {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Eq for Runtime {}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("index", &self.index())
+            .field("core", &self.core())
+            .field("is_stopped", &self.is_stopped())
+            .finish()
+    }
+}
+
+/// What a ring has to do at the moment; see [`Runtime::load`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// Tasks that are ready to run.
+    pub tasks_ready: usize,
+    /// Tasks that live here.
+    pub tasks_alive: usize,
+    /// Operations that the kernel has.
+    pub operations_in_flight: usize,
+    /// Timers that have not fired.
+    pub timers: usize,
+}
+
+/// The ring of the calling thread; `None` on a thread that has none.
+///
+/// In a task this is where it runs now; after a `switch_to` it is another.
+///
+/// # Examples
+///
+/// ```
+/// let pool = ringpool::Pool::new(1);
+/// assert!(ringpool::current().is_none());
+/// assert!(pool.block_on(async { ringpool::current().is_some() }));
+/// ```
+pub fn current() -> Option<Runtime> {
+    context::with(|local| local.map(|local| Runtime::new(local.shared.clone())))
+}
+
+/// Whether `runtime` is that of the calling thread.
+pub(crate) fn is_current(runtime: &Runtime) -> bool {
+    ptr::eq(runtime.mailbox(), context::here())
+}
+
+/// A deadline `timeout` from now.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(365 * 86_400))
+}

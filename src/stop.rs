@@ -1,0 +1,79 @@
+//! How a ring stops: cancel everything, get back from the kernel what it has, and only then let go.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::context::Local;
+use crate::inbox::Node;
+use crate::task::run;
+use crate::time::{since_start_ns, timer};
+use crate::worker::Worker;
+
+/// The longest wait for the kernel in one turn of stopping: others may still send us messages
+/// although our bell is being taken down.
+const STEP: Duration = Duration::from_millis(2);
+
+impl Worker<'_> {
+    /// Ends every task, operation and timer of this ring. What the kernel has not given back by the
+    /// deadline is leaked: the memory of those operations is never freed.
+    pub(crate) fn stop(&mut self) {
+        let local = self.local;
+        local.stopping.set(true);
+        run::cancel_all(local);
+        let mut told_kernel = false;
+        while !self.is_drained() && since_start_ns(Instant::now()) < local.shared.stop_deadline_ns()
+        {
+            self.take_messages();
+            self.run_tasks();
+            timer::stop_all(local);
+            if local.ready.is_empty() && !told_kernel {
+                // Once all futures are gone: most have asked for it themselves.
+                local.ring.borrow_mut().cancel_everything();
+                told_kernel = true;
+            }
+            if self.wait_a_little().is_err() {
+                break;
+            }
+        }
+        self.close();
+        self.publish();
+        local.shared.set_stopped();
+    }
+
+    fn is_drained(&self) -> bool {
+        let local = self.local;
+        let in_flight = local.ring.borrow().in_flight();
+        local.live.len() == 0 && local.ready.is_empty() && in_flight == 0
+    }
+
+    fn wait_a_little(&mut self) -> io::Result<()> {
+        let local = self.local;
+        let busy = !local.ready.is_empty() || self.is_drained();
+        if !busy && local.mailbox.inbox.fall_asleep() {
+            let waited = local.ring.borrow_mut().wait(Some(STEP));
+            local.mailbox.inbox.wake_up();
+            waited?;
+        }
+        self.submit_and_reap()
+    }
+
+    /// Takes the last messages, and lets nobody send another.
+    fn close(&mut self) {
+        let local = self.local;
+        for node in local.mailbox.inbox.close() {
+            // SAFETY: it came out of our own inbox.
+            unsafe { Node::deliver(node) };
+        }
+        end_tasks(local);
+        timer::stop_all(local);
+        local.mailbox.gate.shut();
+    }
+}
+
+/// Ends the tasks that are left: those that came with the last messages, and those whose operations
+/// the kernel keeps.
+fn end_tasks(local: &Local) {
+    while run::run_next(local) {}
+    run::finish_those_winding_down(local);
+    while run::run_next(local) {}
+}

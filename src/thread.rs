@@ -1,0 +1,135 @@
+//! One ring's thread, from its start to its end.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use crate::builder::{Doorbell, Hook, call_hook, pin_to};
+use crate::context::{self, Local};
+use crate::ring::{Features, Ring, RingOptions, doorbell, open};
+use crate::runtime::Shared;
+use crate::sleep::SpinPolicy;
+use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::time::heap::TimerHeap;
+use crate::worker::Worker;
+
+/// What a thread needs to know to begin.
+pub(crate) struct ThreadOptions {
+    pub(crate) name: String,
+    pub(crate) ring: RingOptions,
+    pub(crate) spin_before_sleep: Duration,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) on_start: Option<Hook>,
+    pub(crate) on_stop: Option<Hook>,
+    /// Told once whether the ring works.
+    pub(crate) ready: Sender<io::Result<()>>,
+    /// Dropped when the thread ends.
+    pub(crate) presence: Sender<()>,
+}
+
+/// Starts the thread; `options.ready` is told what came of it.
+pub(crate) fn start(shared: Arc<Shared>, options: ThreadOptions) -> io::Result<JoinHandle<()>> {
+    let name = format!("{}-{}", options.name, shared.index);
+    std::thread::Builder::new().name(name).spawn(move || {
+        // Whatever a user's code does is caught where it is called. A panic that gets here is a
+        // defect of ours, and to go on would break promises that memory safety rests on.
+        let _guard = AbortOnPanic;
+        live(&shared, &options);
+        drop(shared);
+        drop(options.presence);
+    })
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("ringpool: the loop of a ring has panicked, which is a defect; aborting");
+            std::process::abort();
+        }
+    }
+}
+
+fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
+    let begun = begin(shared, options);
+    let (local, spin) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            shared.set_stopped();
+            let _ = options.ready.send(Err(error));
+            return;
+        }
+    };
+    let entered = context::enter(&local);
+    let event_fd = match open_bell(&local, options) {
+        Ok(event_fd) => event_fd,
+        Err(error) => {
+            shared.set_stopped();
+            let _ = options.ready.send(Err(error));
+            return;
+        }
+    };
+    let _ = options.ready.send(Ok(()));
+    let mut worker = Worker { local: &local, event_fd, spin, reaped: Vec::new() };
+    if let Err(error) = worker.run() {
+        eprintln!("ringpool: ring {} fails and stops: {error}", shared.index);
+        shared.request_stop(Instant::now());
+    }
+    worker.stop();
+    // Nobody is left to hear of it.
+    let _ = call_hook(options.on_stop.as_ref(), shared.index);
+    drop(entered);
+}
+
+/// Pins the thread and makes its ring.
+fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, SpinPolicy)> {
+    if let Some(core) = shared.core
+        && !pin_to(core)
+    {
+        return Err(io::Error::other(format!("thread {} could not be pinned to core {core}", shared.index)));
+    }
+    let ring = Ring::new(open(&options.ring)?);
+    call_hook(options.on_start.as_ref(), shared.index)?;
+    let local = Local {
+        mailbox: shared.mailbox,
+        shared: shared.clone(),
+        ready: ReadyQueue::default(),
+        live: LiveTasks::default(),
+        ring: RefCell::new(ring),
+        timers: RefCell::new(TimerHeap::default()),
+        current: Cell::new(None),
+        stopping: Cell::new(false),
+    };
+    Ok((local, SpinPolicy::new(options.spin_before_sleep)))
+}
+
+/// From here on the ring can be reached.
+fn open_bell(local: &Local, options: &ThreadOptions) -> io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::AsRawFd;
+
+    let event_fd = doorbell::new_eventfd()?;
+    let mut ring = local.ring.borrow_mut();
+    ring.watch_eventfd(&event_fd);
+    ring.enter()?;
+    let ring_fd = uses_messages(options.doorbell, ring.features()).then(|| ring.fd());
+    local.mailbox.gate.open(ring_fd, event_fd.as_raw_fd());
+    local.mailbox.inbox.open();
+    Ok(event_fd)
+}
+
+fn uses_messages(doorbell: Doorbell, features: &Features) -> bool {
+    match doorbell {
+        Doorbell::MsgRing => true,
+        Doorbell::EventFd => false,
+        Doorbell::Automatic => match std::env::var("RINGPOOL_DOORBELL").as_deref() {
+            Ok("eventfd") => false,
+            Ok("msg_ring") => true,
+            _ => features.fast_msg_ring,
+        },
+    }
+}

@@ -1,0 +1,125 @@
+//! A timer: a cell that is completed by the clock instead of the kernel.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::task::{Context, Waker};
+
+use crate::completion::Outcome;
+use crate::context::{self, Local};
+use crate::op::cell::{self, CellHeader, CellVTable};
+use crate::recycle;
+
+/// The memory of a timer.
+#[repr(C)]
+pub(crate) struct TimerCell {
+    header: CellHeader,
+    /// Its place in the heap, which writes it.
+    pub(super) heap_index: Cell<usize>,
+}
+
+/// A timer that runs on the ring it was armed on.
+#[derive(Debug)]
+pub(super) struct Timer(NonNull<TimerCell>);
+
+// SAFETY: its cell is made to be used from any thread.
+unsafe impl Send for Timer {}
+// SAFETY: nothing can be done with a shared one.
+unsafe impl Sync for Timer {}
+
+static VTABLE: CellVTable = CellVTable { leaves_orphan: false, stop, dispose, free };
+
+/// How a timer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Its time has come.
+    Fired,
+    /// Its ring has stopped before.
+    RingStopped,
+}
+
+impl Timer {
+    /// Arms a timer on the calling thread's ring; `None` if it has none that runs.
+    pub(super) fn arm(deadline_ns: u64, waker: &Waker) -> Option<Self> {
+        context::with(|local| {
+            let local = local?;
+            // The user's code, before anything is borrowed.
+            let waker = waker.clone();
+            let cell = recycle::take(Layout::new::<TimerCell>()).cast::<TimerCell>();
+            let header = CellHeader::new(local, &VTABLE, waker);
+            // SAFETY: the block is ours, large enough and aligned.
+            unsafe { cell.write(TimerCell { header, heap_index: Cell::new(0) }) };
+            // SAFETY: it stays until the clock or `stop` has taken it out.
+            unsafe { local.timers.borrow_mut().insert(deadline_ns, cell) };
+            Some(Self(cell))
+        })
+    }
+
+    /// How it ended, or the waker is woken when it does. Not to be called again after that.
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Option<Ended> {
+        // SAFETY: we are its future, so it is there.
+        let completion = unsafe { &self.0.as_ref().header.completion };
+        // SAFETY: we are the future.
+        let outcome = unsafe { completion.poll(cx.waker()) }?;
+        Some(if outcome.result == 0 { Ended::Fired } else { Ended::RingStopped })
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: we are its future, so it is there.
+        let header = unsafe { &self.0.as_ref().header };
+        if !header.is_home() {
+            // SAFETY: we are the cell's future, and gone hereafter.
+            return unsafe { cell::abandon(self.0.cast()) };
+        }
+        // SAFETY: at home, we are the future, and timers are never asked to end early.
+        let (fired, waker) = unsafe { header.completion.take_over() };
+        if !fired {
+            context::with(|local| {
+                let local = local.expect("home is the thread of a ring");
+                // SAFETY: a timer that is pending is in the heap of its home.
+                unsafe { local.timers.borrow_mut().remove(self.0) };
+            });
+        }
+        // SAFETY: out of the heap, so nobody knows it any more.
+        unsafe { free(self.0.cast()) };
+        drop(waker);
+    }
+}
+
+/// Completes a timer that has been taken out of the heap.
+///
+/// # Safety
+///
+/// At home, once, and without a borrow of ring or timers.
+pub(crate) unsafe fn fire(local: &Local, timer: NonNull<TimerCell>) {
+    // SAFETY: the caller's promise.
+    unsafe { cell::complete(local, timer.cast(), Outcome::default()) };
+}
+
+/// Completes every timer of a ring that stops; those who wait elsewhere arm another.
+pub(crate) fn stop_all(local: &Local) {
+    loop {
+        let next = local.timers.borrow_mut().pop_due(u64::MAX);
+        let Some(timer) = next else { return };
+        // SAFETY: taken out of the heap, at home, nothing borrowed.
+        unsafe { cell::complete(local, timer.cast(), STOPPED) };
+    }
+}
+
+const STOPPED: Outcome = Outcome { result: -libc::ECANCELED, flags: 0 };
+
+unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
+    // SAFETY: a timer that is pending is in the heap of its home, which is here.
+    unsafe { local.timers.borrow_mut().remove(cell.cast()) };
+    // SAFETY: taken out of the heap, at home, nothing borrowed.
+    unsafe { cell::complete(local, cell, STOPPED) };
+}
+
+unsafe fn dispose(_: NonNull<CellHeader>) {}
+
+unsafe fn free(cell: NonNull<CellHeader>) {
+    // SAFETY: made by `arm` with this layout, says the caller.
+    unsafe { recycle::give(cell.cast(), Layout::new::<TimerCell>()) };
+}

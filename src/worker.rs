@@ -1,0 +1,206 @@
+//! The loop of one ring's thread.
+
+use std::hint::spin_loop;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::context::Local;
+use crate::inbox::Node;
+use crate::op::cell;
+use crate::ring::{Reaped, UserData, doorbell, more_follow};
+use crate::sleep::SpinPolicy;
+use crate::task::run;
+use crate::time::{since_start_ns, timer};
+
+/// Polls in one turn of the loop, before messages, completions and timers have theirs.
+const POLLS_PER_TURN: usize = 64;
+/// Looks at the inbox between two looks at the clock, while waiting awake.
+const LOOKS_PER_CLOCK: u32 = 16;
+
+/// What the loop needs besides [`Local`].
+pub(crate) struct Worker<'a> {
+    pub(crate) local: &'a Local,
+    pub(crate) event_fd: OwnedFd,
+    pub(crate) spin: SpinPolicy,
+    /// Completions on their way from the queue to their cells; kept to be used again.
+    pub(crate) reaped: Vec<Reaped>,
+}
+
+impl Worker<'_> {
+    /// Runs until the ring is told to stop.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        while !self.local.stopping.get() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        self.take_messages();
+        self.run_tasks();
+        self.fire_timers();
+        if self.local.ready.is_empty() {
+            self.idle()
+        } else {
+            self.submit_and_reap()
+        }
+    }
+
+    /// Takes what others sent.
+    #[inline]
+    pub(crate) fn take_messages(&self) {
+        let mut count = 0;
+        for node in self.local.mailbox.inbox.take_all() {
+            // SAFETY: it came out of our own inbox.
+            unsafe { Node::deliver(node) };
+            count += 1;
+        }
+        if count > 0 {
+            self.local.counters().messages_received.add(count);
+        }
+    }
+
+    /// Runs ready tasks, so many that the ring does not wait for long.
+    #[inline]
+    pub(crate) fn run_tasks(&self) {
+        for _ in 0..POLLS_PER_TURN {
+            if !run::run_next(self.local) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn fire_timers(&self) {
+        if self.local.timers.borrow().len() == 0 {
+            return;
+        }
+        let now_ns = since_start_ns(Instant::now());
+        loop {
+            let due = self.local.timers.borrow_mut().pop_due(now_ns);
+            let Some(timer) = due else { return };
+            // SAFETY: taken out of the heap, at home, nothing borrowed.
+            unsafe { timer::fire(self.local, timer) };
+        }
+    }
+
+    /// A turn with more tasks to run: the kernel gets what they asked for, if anything.
+    pub(crate) fn submit_and_reap(&mut self) -> io::Result<()> {
+        let entered = {
+            let mut ring = self.local.ring.borrow_mut();
+            if ring.needs_enter() { ring.enter() } else { Ok(()) }
+        };
+        self.reap();
+        entered
+    }
+
+    /// Hands completions to those who wait for them. Copied out first: what they wake is the user's
+    /// code, and it may come back to the ring.
+    fn reap(&mut self) {
+        let mut reaped = std::mem::take(&mut self.reaped);
+        self.local.ring.borrow_mut().reap(&mut reaped);
+        for completion in reaped.drain(..) {
+            self.act_on(completion);
+        }
+        self.reaped = reaped;
+    }
+
+    #[inline]
+    fn act_on(&self, Reaped { user_data, outcome }: Reaped) {
+        let local = self.local;
+        match user_data {
+            UserData::Cell(cell) => {
+                local.ring.borrow_mut().finished();
+                local.counters().operations_completed.add(1);
+                // SAFETY: the kernel is done with it; at home, once, nothing borrowed.
+                unsafe { cell::complete(local, cell, outcome) };
+            }
+            UserData::Doorbell(mailbox) if outcome.result < 0 => doorbell::message_failed(mailbox),
+            UserData::Bell => local.counters().doorbells_received.add(1),
+            UserData::EventFd => {
+                local.counters().doorbells_received.add(1);
+                if !more_follow(outcome.flags) {
+                    local.ring.borrow_mut().watch_eventfd(&self.event_fd);
+                }
+            }
+            UserData::Doorbell(_) | UserData::Nobody => {}
+        }
+    }
+
+    /// Nothing is ready: waits awake for a while if that pays, and then asleep.
+    fn idle(&mut self) -> io::Result<()> {
+        let spin_ns = self.spin.limit_ns();
+        if spin_ns > 0 {
+            self.submit_and_reap()?;
+            if !self.local.ready.is_empty() || self.look_on(spin_ns) {
+                return Ok(());
+            }
+        }
+        if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) }
+    }
+
+    /// Waits awake until something comes; says whether it did.
+    fn look_on(&mut self, limit_ns: u64) -> bool {
+        let counters = self.local.counters();
+        let started_ns = since_start_ns(Instant::now());
+        let mut end_ns = started_ns + limit_ns;
+        if let Some(deadline_ns) = self.local.timers.borrow().next_deadline_ns() {
+            end_ns = end_ns.min(deadline_ns);
+        }
+        counters.spins.add(1);
+        let mut looks = 0;
+        let mut now_ns = started_ns;
+        let came = loop {
+            if self.local.mailbox.inbox.has_messages() {
+                self.spin.paid();
+                counters.spins_paid.add(1);
+                break true;
+            }
+            if self.local.ring.borrow_mut().has_completions() {
+                break true;
+            }
+            looks += 1;
+            if looks % LOOKS_PER_CLOCK == 0 {
+                now_ns = since_start_ns(Instant::now());
+                if now_ns >= end_ns {
+                    self.spin.in_vain();
+                    break false;
+                }
+            }
+            spin_loop();
+        };
+        counters.spin_ns.add(now_ns - started_ns);
+        came
+    }
+
+    /// Blocks in the kernel until a completion, a bell or the next deadline. The inbox says that we
+    /// sleep.
+    fn sleep(&mut self) -> io::Result<()> {
+        self.publish();
+        let local = self.local;
+        let slept_from = Instant::now();
+        let limit = local.timers.borrow().next_deadline_ns().map(|deadline_ns| {
+            Duration::from_nanos(deadline_ns.saturating_sub(since_start_ns(slept_from)))
+        });
+        let waited = local.ring.borrow_mut().wait(limit);
+        local.mailbox.inbox.wake_up();
+        let slept_ns = slept_from.elapsed().as_nanos() as u64;
+        local.counters().sleeps.add(1);
+        local.counters().idle_ns.add(slept_ns);
+        if self.spin.is_on() && local.mailbox.inbox.has_messages() {
+            self.spin.woken_by_message(slept_ns);
+        }
+        self.reap();
+        waited
+    }
+
+    /// Says how things stand, for those who ask for the load.
+    pub(crate) fn publish(&self) {
+        let counters = self.local.counters();
+        counters.tasks_ready.set(self.local.ready.len() as u64);
+        counters.timers.set(self.local.timers.borrow().len() as u64);
+        let ring = self.local.ring.borrow();
+        counters.operations_in_flight.set(ring.in_flight() as u64);
+        counters.enters.set(ring.enters());
+    }
+}
