@@ -7,6 +7,7 @@
 #[cfg(not(ringpool_loom))]
 mod chosen {
     pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
@@ -39,6 +40,7 @@ mod chosen {
 mod chosen {
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
