@@ -11,6 +11,7 @@ mod chosen {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
+    pub(crate) use std::thread::yield_now;
 
     /// `std::cell::UnsafeCell` with loom's interface, so that a model can watch every access.
     #[derive(Debug)]
@@ -44,6 +45,7 @@ mod chosen {
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
+    pub(crate) use loom::thread::yield_now;
 }
 
 pub(crate) use chosen::*;

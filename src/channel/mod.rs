@@ -26,6 +26,7 @@
 mod blocking;
 mod futures;
 mod receiver;
+mod ring;
 mod sender;
 mod shared;
 mod state;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Poll, Waker, ready};
 
+use super::ring::{Caller, PopRefused, PushRefused, Ring};
 use super::state::{Offered, Received, Sent, State, Taken};
 use super::waiters::{Key, Line, Polled, Removed};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
@@ -13,8 +14,8 @@ use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Mutex, lock};
 
 pub(super) struct Shared<T> {
+    ring: Ring<T>,
     state: Mutex<State<T>>,
-    capacity: usize,
     /// Handles that can send, and handles that can receive; a `Channel` counts as both.
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -38,14 +39,32 @@ impl<T> Shared<T> {
     /// One handle for each end exists already.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
+            ring: Ring::new(capacity),
             state: Mutex::new(State::new(capacity)),
-            capacity,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
         }
     }
 
+    #[inline]
     pub(super) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        match self.ring.push(item, Caller::Anybody) {
+            Ok(()) => Ok(()),
+            Err(PushRefused::Full(item)) => Err(TrySendError::Full(item)),
+            Err(PushRefused::Guarded(item)) => self.try_send_guarded(item),
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.ring.pop(Caller::Anybody) {
+            Ok(item) => Ok(item),
+            Err(PopRefused::Empty) => Err(TryRecvError::Empty),
+            Err(PopRefused::Guarded) => self.try_recv_guarded(),
+        }
+    }
+
+    fn try_send_guarded(&self, item: T) -> Result<(), TrySendError<T>> {
         match self.send_or_line_up(item, None) {
             Offered::Sent => Ok(()),
             Offered::Closed(item) => Err(TrySendError::Closed(item)),
@@ -54,7 +73,7 @@ impl<T> Shared<T> {
         }
     }
 
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+    fn try_recv_guarded(&self) -> Result<T, TryRecvError> {
         match self.receive_or_line_up(None) {
             Taken::Item(item) => Ok(item),
             Taken::Closed => Err(TryRecvError::Closed),
@@ -114,18 +133,18 @@ impl<T> Shared<T> {
 
     /// Ends a send that is in line; says how far it came, and gives the item back if not sent.
     pub(super) fn abandon_send(&self, key: Key) -> Removed<T, Sent<T>> {
-        lock(&self.state).senders.remove(key)
+        lock(&self.state).abandon_sender(&self.ring, key)
     }
 
     /// Ends a receive that is in line; an item it was handed goes back to the channel.
     pub(super) fn abandon_recv(&self, key: Key) {
-        let (_removed, woken) = lock(&self.state).abandon_receiver(key);
+        let (_removed, woken) = lock(&self.state).abandon_receiver(&self.ring, key);
         wake(woken);
     }
 
     /// Ends a receive that is in line; an item it was handed is kept.
     pub(super) fn finish_recv(&self, key: Key) -> Removed<(), Received<T>> {
-        lock(&self.state).receivers.remove(key)
+        lock(&self.state).finish_receiver(&self.ring, key)
     }
 
     /// Ends a receive that is in line, and receives what can be had at once.
@@ -138,27 +157,31 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn close(&self) {
-        let woken = lock(&self.state).close();
+        let woken = lock(&self.state).close(&self.ring);
         woken.into_iter().for_each(|waker| wake(Some(waker)));
     }
 
     pub(super) fn len(&self) -> usize {
-        lock(&self.state).len()
+        if !self.ring.is_guarded() {
+            return self.ring.len();
+        }
+        let state = lock(&self.state);
+        self.ring.len() + state.returned()
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        self.ring.capacity()
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.state).is_closed()
+        self.ring.are_senders_guarded() && lock(&self.state).is_closed()
     }
 
     /// The `Debug` of every handle.
     pub(super) fn describe(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("len", &self.len())
-            .field("capacity", &self.capacity)
+            .field("capacity", &self.capacity())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
     }
@@ -187,7 +210,7 @@ impl<T> Shared<T> {
         // Ordering: AcqRel, as in `remove_sender`.
         if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
-            let left = lock(&self.state).take_all();
+            let left = lock(&self.state).take_all(&self.ring);
             drop(left);
         }
     }
@@ -214,13 +237,13 @@ impl<T> Shared<T> {
     }
 
     fn send_or_line_up(&self, item: T, mut waker: Option<Waker>) -> Offered<T> {
-        let (offered, woken) = lock(&self.state).send(item, &mut waker);
+        let (offered, woken) = lock(&self.state).send(&self.ring, item, &mut waker);
         wake(woken);
         offered
     }
 
     fn receive_or_line_up(&self, mut waker: Option<Waker>) -> Taken<T> {
-        let (taken, woken) = lock(&self.state).receive(&mut waker);
+        let (taken, woken) = lock(&self.state).receive(&self.ring, &mut waker);
         wake(woken);
         taken
     }
