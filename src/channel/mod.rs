@@ -25,6 +25,8 @@
 
 mod blocking;
 mod futures;
+#[cfg(all(test, ringpool_loom))]
+mod models;
 mod receiver;
 mod ring;
 mod sender;

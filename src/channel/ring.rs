@@ -64,13 +64,15 @@ pub(super) enum Caller {
 /// Why an item was not taken.
 pub(super) enum PushRefused<T> {
     Full(T),
-    Guarded(T),
+    /// The ring is guarded, or somebody was stopped amid an operation: take the lock.
+    TakeLock(T),
 }
 
 /// Why there is no item to be had.
 pub(super) enum PopRefused {
     Empty,
-    Guarded,
+    /// The ring is guarded, or somebody was stopped amid an operation: take the lock.
+    TakeLock,
 }
 
 impl<T> Ring<T> {
@@ -104,7 +106,7 @@ impl<T> Ring<T> {
         let mut tail = self.tail.0.load(Ordering::Relaxed);
         loop {
             if caller == Caller::Anybody && tail & GUARDED != 0 {
-                return Err(PushRefused::Guarded(item));
+                return Err(PushRefused::TakeLock(item));
             }
             let position = tail & !GUARDED;
             let Some(slot) = self.slots.get(self.index(position)) else {
@@ -137,7 +139,9 @@ impl<T> Ring<T> {
                 return Err(PushRefused::Full(item));
             }
             // A receiver has claimed the slot and is about to let go of it, or we are late.
-            patience.wait();
+            if patience.is_over(caller) {
+                return Err(PushRefused::TakeLock(item));
+            }
             tail = self.tail.0.load(Ordering::Relaxed);
         }
     }
@@ -150,7 +154,7 @@ impl<T> Ring<T> {
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
             if caller == Caller::Anybody && head & GUARDED != 0 {
-                return Err(PopRefused::Guarded);
+                return Err(PopRefused::TakeLock);
             }
             let position = head & !GUARDED;
             let Some(slot) = self.slots.get(self.index(position)) else {
@@ -184,12 +188,14 @@ impl<T> Ring<T> {
             if tail & !GUARDED == position {
                 // With the sending end guarded, only the lock can tell whether it is closed.
                 return Err(match caller {
-                    Caller::Anybody if tail & GUARDED != 0 => PopRefused::Guarded,
+                    Caller::Anybody if tail & GUARDED != 0 => PopRefused::TakeLock,
                     _ => PopRefused::Empty,
                 });
             }
             // A sender has claimed the slot and is about to fill it, or we are late.
-            patience.wait();
+            if patience.is_over(caller) {
+                return Err(PopRefused::TakeLock);
+            }
             head = self.head.0.load(Ordering::Relaxed);
         }
     }
@@ -286,23 +292,29 @@ fn set_guard(word: &AtomicUsize, on: bool) {
 }
 
 /// How to wait for somebody who is between a claim and its stamp: a few instructions, unless the
-/// thread was stopped there.
+/// thread was stopped there. Then one waits on, the holder of the lock, and all others for it.
 struct Patience(u32);
 
 impl Patience {
+    /// In a model nobody spins but the holder of the lock: loom lets two spinning threads take
+    /// turns for ever, and the third, for whom both wait, never gets one.
+    const SPINS: u32 = if cfg!(ringpool_loom) { 0 } else { 64 };
+
     #[inline]
     fn new() -> Self {
         Self(0)
     }
 
     #[cold]
-    fn wait(&mut self) {
-        const SPINS: u32 = 64;
-        if self.0 < SPINS {
+    fn is_over(&mut self, caller: Caller) -> bool {
+        if self.0 < Self::SPINS {
             self.0 += 1;
             spin_loop();
-        } else {
+            return false;
+        }
+        if caller == Caller::LockHolder {
             yield_now();
         }
+        caller == Caller::Anybody
     }
 }

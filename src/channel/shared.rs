@@ -51,7 +51,7 @@ impl<T> Shared<T> {
         match self.ring.push(item, Caller::Anybody) {
             Ok(()) => Ok(()),
             Err(PushRefused::Full(item)) => Err(TrySendError::Full(item)),
-            Err(PushRefused::Guarded(item)) => self.try_send_guarded(item),
+            Err(PushRefused::TakeLock(item)) => self.try_send_locked(item),
         }
     }
 
@@ -60,11 +60,11 @@ impl<T> Shared<T> {
         match self.ring.pop(Caller::Anybody) {
             Ok(item) => Ok(item),
             Err(PopRefused::Empty) => Err(TryRecvError::Empty),
-            Err(PopRefused::Guarded) => self.try_recv_guarded(),
+            Err(PopRefused::TakeLock) => self.try_recv_locked(),
         }
     }
 
-    fn try_send_guarded(&self, item: T) -> Result<(), TrySendError<T>> {
+    fn try_send_locked(&self, item: T) -> Result<(), TrySendError<T>> {
         match self.send_or_line_up(item, None) {
             Offered::Sent => Ok(()),
             Offered::Closed(item) => Err(TrySendError::Closed(item)),
@@ -73,7 +73,7 @@ impl<T> Shared<T> {
         }
     }
 
-    fn try_recv_guarded(&self) -> Result<T, TryRecvError> {
+    fn try_recv_locked(&self) -> Result<T, TryRecvError> {
         match self.receive_or_line_up(None) {
             Taken::Item(item) => Ok(item),
             Taken::Closed => Err(TryRecvError::Closed),
@@ -115,10 +115,22 @@ impl<T> Shared<T> {
             *receiving = Receiving::Idle;
             return Poll::Ready(received.map(|handed| handed.item).ok_or(RecvError));
         }
-        match self.try_recv() {
-            Ok(item) => return Poll::Ready(Ok(item)),
-            Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) => {}
+        match self.ring.pop(Caller::Anybody) {
+            Ok(item) => Poll::Ready(Ok(item)),
+            Err(_) => self.start_recv(receiving, waker),
+        }
+    }
+
+    /// Takes the lock, and lines up if need be.
+    #[inline(never)]
+    fn start_recv(&self, receiving: &mut Receiving, waker: &Waker) -> Poll<Result<T, RecvError>> {
+        // With items inside nobody will have to wait, so it is worth trying without a waker.
+        if self.ring.len() > 0 {
+            match self.try_recv_locked() {
+                Ok(item) => return Poll::Ready(Ok(item)),
+                Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
+                Err(TryRecvError::Empty) => {}
+            }
         }
         match self.receive_or_line_up(Some(waker.clone())) {
             Taken::Item(item) => Poll::Ready(Ok(item)),
@@ -215,19 +227,39 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Tries at once, then lines up. The error is the key of the place in line.
+    /// Sends at once, or lines up. The error is the key of the place in line.
+    #[inline]
     fn start_send(&self, held: &mut Option<T>, waker: &Waker) -> Result<Sent<T>, Key> {
         let item = held
             .take()
             .expect("a send must not be polled after it has completed");
-        match self.try_send(item) {
-            Ok(()) => return Ok(Ok(())),
-            Err(TrySendError::Closed(item)) => return Ok(Err(item)),
-            // The item is held while the waker is cloned, since that may panic.
-            Err(TrySendError::Full(item)) => *held = Some(item),
+        match self.ring.push(item, Caller::Anybody) {
+            Ok(()) => Ok(Ok(())),
+            Err(PushRefused::Full(item) | PushRefused::TakeLock(item)) => {
+                *held = Some(item);
+                self.start_send_locked(held, waker)
+            }
+        }
+    }
+
+    /// Takes the lock, and lines up if need be. The item is held while the waker is cloned, since
+    /// that may panic.
+    #[inline(never)]
+    fn start_send_locked(&self, held: &mut Option<T>, waker: &Waker) -> Result<Sent<T>, Key> {
+        // With room inside nobody will have to wait, so it is worth trying without a waker.
+        if self.ring.len() < self.capacity()
+            && let Some(item) = held.take()
+        {
+            match self.try_send_locked(item) {
+                Ok(()) => return Ok(Ok(())),
+                Err(TrySendError::Closed(item)) => return Ok(Err(item)),
+                Err(TrySendError::Full(item)) => *held = Some(item),
+            }
         }
         let waker = waker.clone();
-        let item = held.take().expect("the item was put back just now");
+        let item = held
+            .take()
+            .expect("the item was put back by who could not send it");
         match self.send_or_line_up(item, Some(waker)) {
             Offered::Sent => Ok(Ok(())),
             Offered::Closed(item) => Ok(Err(item)),

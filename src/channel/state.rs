@@ -221,7 +221,7 @@ impl<T> State<T> {
                 self.settle_guard(ring);
                 Ok(())
             }
-            Err(PushRefused::Full(item) | PushRefused::Guarded(item)) => Err(item),
+            Err(PushRefused::Full(item) | PushRefused::TakeLock(item)) => Err(item),
         }
     }
 
