@@ -309,10 +309,11 @@ impl<T> Shared<T> {
 /// Wakes, outside of any lock. A waker that panics harms nobody but its own task: the panic hook
 /// has told of it, and the operation that had to wake goes on.
 fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
+    let Some(waker) = waker else { return };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
+        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
     {
-        // The payload may panic when dropped.
-        std::mem::forget(payload);
+        // A payload that panics when dropped can only be leaked.
+        std::mem::forget(second);
     }
 }

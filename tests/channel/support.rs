@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+
+static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 #[derive(Default)]
 pub(crate) struct WakeCount(AtomicUsize);
@@ -64,8 +66,14 @@ impl<F: Future> ByHand<F> {
         self.count.get()
     }
 
+    /// Leaks the future. Its address is kept, so that a leak checker knows it was on purpose.
     pub(crate) fn leak(self) {
-        std::mem::forget(self.future);
+        // SAFETY: the future is never touched again, so it is not moved either.
+        let future = Box::leak(unsafe { Pin::into_inner_unchecked(self.future) });
+        LEAKED
+            .lock()
+            .unwrap()
+            .push(std::ptr::from_mut(future).expose_provenance());
     }
 }
 
