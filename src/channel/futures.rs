@@ -159,3 +159,62 @@ impl StreamPlace {
         Poll::Ready(received)
     }
 }
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::super::Channel;
+    use super::*;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize as Count;
+    use std::task::{Wake, Waker};
+
+    struct Wakes(Count);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_with_a_spent_budget_gets_no_more_items_this_turn_and_loses_none() {
+        let wakes = Arc::new(Wakes(Count::new(0)));
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut context = Context::from_waker(&waker);
+        let channel = Channel::bounded(2);
+        let mut first = pin!(channel.recv());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        channel.try_send(1).unwrap();
+        channel.try_send(2).unwrap();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+
+        coop::reset(0);
+        let mut send = pin!(channel.send(3));
+        assert!(
+            first.as_mut().poll(&mut context).is_pending(),
+            "although it was served"
+        );
+        assert!(pin!(channel.recv()).poll(&mut context).is_pending());
+        assert!(send.as_mut().poll(&mut context).is_pending());
+        assert_eq!(
+            wakes.0.load(Ordering::Relaxed),
+            4,
+            "each wakes its own task"
+        );
+        assert_eq!(
+            channel.try_recv(),
+            Ok(2),
+            "what does not wait is not limited"
+        );
+        channel.send_blocking(2).unwrap();
+
+        coop::reset(2);
+        assert_eq!(first.poll(&mut context), Poll::Ready(Ok(1)));
+        assert_eq!(send.poll(&mut context), Poll::Ready(Ok(())));
+        assert!(pin!(channel.recv()).poll(&mut context).is_pending());
+        coop::reset(coop::UNLIMITED);
+        assert_eq!(pin!(channel.recv()).poll(&mut context), Poll::Ready(Ok(2)));
+        assert_eq!(pin!(channel.recv()).poll(&mut context), Poll::Ready(Ok(3)));
+    }
+}

@@ -76,7 +76,8 @@ impl<T> Channel<T> {
     ///
     /// # Panics
     ///
-    /// If there is no memory for `capacity` items.
+    /// If `capacity` items are more than an address can reach. As for a `Vec`, it ends the process
+    /// if there is no memory for them.
     ///
     /// # Examples
     ///
@@ -250,6 +251,17 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`] with the item if the time is over or the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::channel::{Channel, SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let channel = Channel::bounded(0);
+    /// let sent = channel.send_timeout(1, Duration::from_millis(1));
+    /// assert_eq!(sent, Err(SendTimeoutError::Timeout(1)));
+    /// ```
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.sender.send_timeout(item, timeout)
     }
@@ -259,6 +271,17 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`RecvTimeoutError`] if the time is over, or the channel is closed and empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::channel::{Channel, RecvTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let channel = Channel::<u8>::bounded(1);
+    /// let received = channel.recv_timeout(Duration::from_millis(1));
+    /// assert_eq!(received, Err(RecvTimeoutError::Timeout));
+    /// ```
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)
     }
@@ -289,6 +312,18 @@ impl<T> Channel<T> {
     /// those already handed to a receiver.
     ///
     /// At most [`capacity`](Self::capacity), but for items that receivers gave back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let channel = ringpool::Channel::bounded(2);
+    /// assert!(channel.is_empty());
+    /// channel.try_send(1)?;
+    /// assert_eq!(channel.len(), 1);
+    /// channel.try_send(2)?;
+    /// assert!(channel.is_full());
+    /// # Ok::<(), ringpool::channel::TrySendError<i32>>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.sender.len()
     }

@@ -21,6 +21,7 @@
 //! which a sender misses a receiver that is going to sleep while the receiver misses the item.
 
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{UnsafeCell, spin_loop, yield_now};
@@ -51,6 +52,10 @@ struct Padded<T>(T);
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above; a shared ring lets threads move items in and out, never look at them in place.
 unsafe impl<T: Send> Sync for Ring<T> {}
+
+// No user code runs while a slot is claimed, so a panic never leaves the ring half changed.
+impl<T> RefUnwindSafe for Ring<T> {}
+impl<T> UnwindSafe for Ring<T> {}
 
 /// Who is asking.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -316,5 +321,68 @@ impl Patience {
             yield_now();
         }
         caller == Caller::Anybody
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+
+    /// An empty ring that stands at the start of its last lap before the numbers begin anew.
+    fn before_the_overflow(capacity: usize) -> Ring<usize> {
+        let mut ring = Ring::new(capacity);
+        let start = 0_usize.wrapping_sub(ring.one_lap);
+        ring.tail.0 = AtomicUsize::new(start);
+        ring.head.0 = AtomicUsize::new(start);
+        for (index, slot) in ring.slots.iter_mut().enumerate() {
+            slot.stamp = AtomicUsize::new(start + index * STEP);
+        }
+        ring
+    }
+
+    #[test]
+    fn the_positions_may_overflow() {
+        for capacity in 1..6 {
+            let ring = before_the_overflow(capacity);
+            for lap in 0..3 {
+                for number in 0..capacity {
+                    assert_eq!(ring.len(), number);
+                    assert!(ring.push(lap * 10 + number, Caller::Anybody).is_ok());
+                }
+                let refused = ring.push(0, Caller::Anybody);
+                assert!(matches!(refused, Err(PushRefused::Full(0))));
+                assert_eq!(ring.len(), capacity);
+                for number in 0..capacity {
+                    assert_eq!(ring.pop(Caller::Anybody).ok(), Some(lap * 10 + number));
+                }
+                assert!(matches!(ring.pop(Caller::Anybody), Err(PopRefused::Empty)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_guarded_end_is_for_the_holder_of_the_lock_alone() {
+        let ring = Ring::new(2);
+        ring.guard_senders(true);
+        assert!(matches!(
+            ring.push(1, Caller::Anybody),
+            Err(PushRefused::TakeLock(1))
+        ));
+        assert!(matches!(
+            ring.pop(Caller::Anybody),
+            Err(PopRefused::TakeLock)
+        ));
+        assert!(ring.push(1, Caller::LockHolder).is_ok());
+        assert!(ring.are_senders_guarded(), "a claim carries the guard on");
+        assert_eq!(ring.pop(Caller::Anybody).ok(), Some(1));
+        ring.guard_senders(false);
+        ring.guard_receivers(true);
+        assert!(ring.push(2, Caller::Anybody).is_ok());
+        assert!(matches!(
+            ring.pop(Caller::Anybody),
+            Err(PopRefused::TakeLock)
+        ));
+        assert_eq!(ring.pop(Caller::LockHolder).ok(), Some(2));
+        assert!(ring.is_guarded());
     }
 }

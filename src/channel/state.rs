@@ -13,6 +13,10 @@
 //! Nobody is lined up before the guard is on and the ring has been looked at once more. A guard
 //! that is not needed any more may stay: who finds it takes the lock, and takes it away. It is left
 //! on after a waiter was served, since that one is likely to wait again (a ping-pong).
+//!
+//! Waiting senders are woken one by one, each as soon as its item is inside. To hold wakes back
+//! until half of the ring is free would save some, but two tasks that wait for each other could
+//! then wait for ever: the receiver for an answer of the sender, and the sender for its wake.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -105,7 +109,10 @@ impl<T> State<T> {
         };
         match waker.take() {
             Some(waker) => (Offered::Waiting(self.senders.push_back(item, waker)), None),
-            None => (Offered::Full(item), None),
+            None => {
+                self.settle_guard(ring);
+                (Offered::Full(item), None)
+            }
         }
     }
 
@@ -135,7 +142,10 @@ impl<T> State<T> {
         }
         match waker.take() {
             Some(waker) => (Taken::Waiting(self.receivers.push_back((), waker)), None),
-            None => (Taken::Empty, None),
+            None => {
+                self.settle_guard(ring);
+                (Taken::Empty, None)
+            }
         }
     }
 

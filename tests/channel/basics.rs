@@ -105,6 +105,14 @@ fn errors_become_io_errors_with_a_fitting_kind() {
 }
 
 #[test]
+fn a_panic_of_others_leaves_the_handles_usable() {
+    fn keeps_its_promise_after_a_panic<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    keeps_its_promise_after_a_panic::<Channel<Box<u8>>>();
+    keeps_its_promise_after_a_panic::<Sender<Box<u8>>>();
+    keeps_its_promise_after_a_panic::<Receiver<Box<u8>>>();
+}
+
+#[test]
 fn handles_and_futures_go_to_other_threads() {
     fn sendable<T: Send>(_: &T) {}
     fn shareable<T: Sync>(_: &T) {}

@@ -36,9 +36,9 @@ fn an_empty_channel_makes_the_receiver_wait() {
 fn receivers_are_served_in_the_order_they_came() {
     let channel = Channel::bounded(2);
     let waiting: Vec<_> = (0..4).map(|_| ByHand::waiting(channel.recv())).collect();
-    for number in 0..4 {
+    for (number, receiver) in waiting.iter().enumerate() {
         channel.try_send(number).unwrap();
-        assert_eq!(waiting[number].wakes(), 1);
+        assert_eq!(receiver.wakes(), 1);
     }
     let received: Vec<_> = waiting
         .into_iter()
