@@ -312,7 +312,7 @@ impl Patience {
 
     #[cold]
     fn is_over(&mut self, caller: Caller) -> bool {
-        if self.0 < Self::SPINS {
+        if self.0 != Self::SPINS {
             self.0 += 1;
             spin_loop();
             return false;

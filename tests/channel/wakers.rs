@@ -101,7 +101,7 @@ fn a_waker_may_use_the_channel_it_is_woken_by() {
     assert!(channel.is_closed());
 }
 
-/// A waker whose clone panics from the second time on, and which re-enters when dropped.
+/// A waker whose clone panics.
 static TABLE: RawWakerVTable =
     RawWakerVTable::new(|_| panic!("as the test wants it"), |_| {}, |_| {}, |_| {});
 
@@ -128,4 +128,52 @@ fn a_waker_that_panics_when_cloned_loses_no_item_and_no_place() {
     assert!(panics(&mut || stream.poll_with(&bad).is_ready()));
     sender.try_send(3).unwrap();
     assert_eq!(stream.finish(), Some(3));
+}
+
+/// A waker that uses the channel when it is dropped for good; under the lock that would hang.
+struct UsesItWhenDropped(Channel<u32>, Arc<Counting>);
+
+impl Wake for UsesItWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for UsesItWhenDropped {
+    fn drop(&mut self) {
+        let _ = self.0.try_recv();
+        self.1.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn wakers_are_dropped_outside_of_the_lock() {
+    let (done, finished) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let dropped = Arc::new(Counting::default());
+        for capacity in [0, 1] {
+            let channel = Channel::bounded(capacity);
+            let waker = || {
+                Waker::from(Arc::new(UsesItWhenDropped(
+                    channel.clone(),
+                    Arc::clone(&dropped),
+                )))
+            };
+            let mut replaced = ByHand::new(channel.recv());
+            assert!(replaced.poll_with(&waker()).is_pending());
+            assert!(replaced.poll().is_pending());
+            drop(replaced);
+            let mut abandoned = ByHand::new(channel.recv());
+            assert!(abandoned.poll_with(&waker()).is_pending());
+            drop(abandoned);
+            while channel.try_send(1).is_ok() {}
+            let mut abandoned = ByHand::new(channel.send(2));
+            assert!(abandoned.poll_with(&waker()).is_pending());
+            drop(abandoned);
+        }
+        done.send(dropped.0.load(Ordering::SeqCst)).unwrap();
+    });
+    assert_eq!(
+        finished.recv_timeout(std::time::Duration::from_secs(60)),
+        Ok(6)
+    );
+    thread.join().unwrap();
 }
