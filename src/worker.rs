@@ -38,6 +38,10 @@ impl Worker<'_> {
 
     fn turn(&mut self) -> io::Result<()> {
         self.take_messages();
+        if self.local.stopping.get() {
+            // Nothing else would wake a ring that went to sleep now.
+            return Ok(());
+        }
         self.run_tasks();
         self.fire_timers();
         self.publish();
