@@ -25,6 +25,7 @@ not_modelled! {
     mod coop;
     mod mailbox;
     mod metrics;
+    pub mod net;
     pub mod op;
     mod pool;
     mod recycle;
