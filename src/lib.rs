@@ -32,6 +32,7 @@ not_modelled! {
     mod context;
     mod mailbox;
     mod metrics;
+    pub mod net;
     pub mod op;
     mod pool;
     mod recycle;

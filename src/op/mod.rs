@@ -7,9 +7,15 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+pub(crate) mod address;
 pub(crate) mod cell;
 mod descriptor;
 mod nop;
+pub(crate) mod parked;
+mod poll;
+pub(crate) mod rest;
+mod socket;
+mod transfer;
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
@@ -31,6 +37,12 @@ use crate::ring::unsupported;
 
 pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
+pub use poll::{PollAdd, poll_add};
+pub use socket::{
+    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown, socket,
+};
+pub(crate) use transfer::recv_expecting;
+pub use transfer::{Recv, Send, recv, send};
 
 /// What an operation asks of the kernel, and what the answer means.
 ///
