@@ -235,7 +235,7 @@ impl Builder {
                 }
                 if let Some(unknown) = cores.iter().find(|core| !allowed.contains(core)) {
                     return Err(invalid(format!(
-                        "there is no core {unknown} that this process may use; it may use {allowed:?}"
+                        "this process cannot use core {unknown}; there are {allowed:?}"
                     )));
                 }
                 cores.clone()

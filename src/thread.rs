@@ -92,7 +92,8 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
     if let Some(core) = shared.core
         && !pin_to(core)
     {
-        return Err(io::Error::other(format!("thread {} could not be pinned to core {core}", shared.index)));
+        let message = format!("thread {} could not be pinned to core {core}", shared.index);
+        return Err(io::Error::other(message));
     }
     let ring = Ring::new(open(&options.ring)?);
     call_hook(options.on_start.as_ref(), shared.index)?;

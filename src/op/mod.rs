@@ -264,11 +264,19 @@ unsafe fn take_apart<O>(cell: NonNull<CellHeader>) -> O {
 }
 
 /// The future of an operation is gone, or wants it to end.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
 unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     local.ring.borrow_mut().cancel(cell);
 }
 
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
+///
+/// # Safety
+///
+/// See [`CellVTable::dispose`].
 unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     // SAFETY: settled and the caller's.
     let outcome = unsafe { cell.as_ref().completion.outcome() };
@@ -277,6 +285,9 @@ unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     drop(operation.finish(into_result(outcome)));
 }
 
+/// # Safety
+///
+/// See [`CellVTable::free`].
 unsafe fn free<O>(cell: NonNull<CellHeader>) {
     // SAFETY: made by `submit` with this layout, says the caller.
     unsafe { recycle::give(cell.cast(), Layout::new::<OpCell<O>>()) };

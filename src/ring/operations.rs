@@ -86,7 +86,7 @@ pub(crate) fn missing_from(supported: OpSet) -> impl Iterator<Item = (&'static s
 pub(crate) fn unsupported(opcode: u8) -> io::Error {
     let (name, since) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?"));
     let message = format!(
-        "this kernel's io_uring has no operation {name} (code {opcode}); it exists since Linux {since}"
+        "the io_uring of this kernel lacks {name} (operation {opcode}), which Linux {since} has"
     );
     io::Error::new(io::ErrorKind::Unsupported, message)
 }

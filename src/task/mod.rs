@@ -35,9 +35,9 @@
 //!
 //! # Panics
 //!
-//! Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the drop
-//! of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the others
-//! have nobody to go to.
+//! Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the
+//! drop of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the
+//! others have nobody to go to.
 
 pub(crate) mod blocking;
 mod builder;

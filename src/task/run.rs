@@ -13,7 +13,7 @@ use crate::coop;
 
 /// Runs user code that may panic, where a panic has nobody to go to.
 ///
-/// The payload's own destructor may panic as well, and then its payload is leaked: enough is enough.
+/// The payload's own destructor may panic as well, and then that payload is leaked.
 pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(user_code)) {
         Ok(value) => Some(value),

@@ -302,7 +302,8 @@ impl JoinWord {
             let next = (now.0 & !HANDLE) | added;
             // Ordering: AcqRel, partner of `complete`: home either sees the handle gone and drops
             // the output, or we see COMPLETE and do.
-            let gone = self.word.compare_exchange(now.0, next, Ordering::AcqRel, Ordering::Acquire);
+            let gone =
+                self.word.compare_exchange(now.0, next, Ordering::AcqRel, Ordering::Acquire);
             match gone {
                 Ok(_) if next & LINKED & !now.0 != 0 => return HandleGone::LivingAndLinked,
                 Ok(_) => return HandleGone::Living,

@@ -32,7 +32,10 @@ fn long_lines_functions_and_files_are_found() {
 fn unsafe_without_a_reason_is_found() {
     let path = "src/ring/a.rs";
     let rule = "// SAFETY: above";
-    expect_kept(path, "fn f() {\n    // SAFETY: it is.\n    let x =\n        unsafe { g() };\n}\n");
+    expect_kept(
+        path,
+        "fn f() {\n    // SAFETY: it is.\n    let x =\n        unsafe { g() };\n}\n",
+    );
     expect_kept(path, "// SAFETY: it is.\nunsafe impl Send for X {}\n");
     expect_broken(path, "fn f() {\n    let x = unsafe { g() };\n}\n", 2, rule);
     expect_broken(path, "// SAFETY: it is.\nstruct X;\n\nunsafe impl Send for X {}\n", 4, rule);
