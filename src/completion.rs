@@ -333,12 +333,8 @@ impl Completion {
         let mut now = self.state.load(Ordering::Relaxed);
         while now & (DONE | LINKED) == 0 {
             // Ordering: AcqRel, partner of `settle`.
-            let linked = self.state.compare_exchange(
-                now,
-                now | LINKED,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
+            let linked =
+                self.state.compare_exchange(now, now | LINKED, Ordering::AcqRel, Ordering::Relaxed);
             match linked {
                 Ok(_) => return true,
                 Err(other) => now = other,

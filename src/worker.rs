@@ -43,11 +43,7 @@ impl Worker<'_> {
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if self.local.ready.is_empty() {
-            self.idle()
-        } else {
-            self.submit_and_reap()
-        }
+        if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
     }
 
     /// Takes what others sent.

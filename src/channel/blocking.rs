@@ -34,9 +34,7 @@ pub(super) fn send_timeout<T>(
     if let Some(sent) = park_until(deadline, |waker| shared.poll_send(&mut sending, waker)) {
         return sent.map_err(SendTimeoutError::from);
     }
-    let Sending::Waiting(key) = sending else {
-        unreachable!("a send that has to wait is in line")
-    };
+    let Sending::Waiting(key) = sending else { unreachable!("a send that has to wait is in line") };
     match shared.abandon_send(key) {
         Removed::Waiting(item, _waker) => Err(SendTimeoutError::Timeout(item)),
         Removed::Served(Ok(())) => Ok(()),

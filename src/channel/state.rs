@@ -154,11 +154,7 @@ impl<T> State<T> {
     }
 
     /// Takes a receiver out of the line. An item it was handed is the caller's now.
-    pub(super) fn finish_receiver(
-        &mut self,
-        ring: &Ring<T>,
-        key: Key,
-    ) -> Removed<(), Received<T>> {
+    pub(super) fn finish_receiver(&mut self, ring: &Ring<T>, key: Key) -> Removed<(), Received<T>> {
         let removed = self.receivers.remove(key);
         self.settle_guard(ring);
         removed

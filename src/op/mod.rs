@@ -39,7 +39,8 @@ pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
 pub use poll::{PollAdd, poll_add};
 pub use socket::{
-    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown, socket,
+    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
+    socket,
 };
 pub(crate) use transfer::recv_expecting;
 pub use transfer::{Recv, Send, recv, send};
@@ -140,9 +141,7 @@ impl<O: Operation> Op<O> {
         };
         context::with(|local| match local {
             None => Poll::Ready(operation.finish(Err(not_on_a_ring()))),
-            Some(local) if local.stopping.get() => {
-                Poll::Ready(operation.finish(Err(cancelled())))
-            }
+            Some(local) if local.stopping.get() => Poll::Ready(operation.finish(Err(cancelled()))),
             Some(local) => self.submit(local, operation, cx),
         })
     }

@@ -60,6 +60,6 @@ pub use error::{SpawnError, TaskError};
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub use id::TaskId;
-pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use spawn::{send_new, send_unchecked};
+pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use travel::{is_inside, move_current};

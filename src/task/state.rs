@@ -250,7 +250,7 @@ impl JoinWord {
         let mut previous = Some(waker.clone());
         self.join_waker.with_mut(|slot| {
             // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
-            unsafe { std::mem::swap(&mut *slot, &mut previous) }
+            unsafe { slot.swap(&mut previous) }
         });
         // Ordering: Release, partner of the Acquire in `complete`: home sees the waker with the
         // bit. Acquire as in `snapshot`.
@@ -302,8 +302,7 @@ impl JoinWord {
             let next = (now.0 & !HANDLE) | added;
             // Ordering: AcqRel, partner of `complete`: home either sees the handle gone and drops
             // the output, or we see COMPLETE and do.
-            let gone =
-                self.word.compare_exchange(now.0, next, Ordering::AcqRel, Ordering::Acquire);
+            let gone = self.word.compare_exchange(now.0, next, Ordering::AcqRel, Ordering::Acquire);
             match gone {
                 Ok(_) if next & LINKED & !now.0 != 0 => return HandleGone::LivingAndLinked,
                 Ok(_) => return HandleGone::Living,

@@ -218,9 +218,7 @@ pub(crate) fn shut_down(pool: &Pool) {
 }
 
 /// A thread that runs `code` now and is joined when its handle is dropped.
-pub(crate) fn on_a_plain_thread<R: Send + 'static>(
-    code: impl FnOnce() -> R + Send + 'static,
-) -> R {
+pub(crate) fn on_a_plain_thread<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
     std::thread::spawn(code).join().expect("the plain thread does not panic")
 }
 
