@@ -23,6 +23,7 @@ not_modelled! {
     mod capabilities;
     mod context;
     mod coop;
+    pub mod fs;
     mod mailbox;
     mod metrics;
     pub mod op;
