@@ -197,9 +197,15 @@ impl BlockingPool {
             (state.sender.take(), state.presence.take())
         };
         drop((sender, presence));
-        for job in self.jobs.try_iter() {
-            self.count(|state| state.queued -= 1);
-            drop(job);
+        // Whoever is counted as queued has sent its job, or is just about to.
+        while self.queued() > 0 {
+            match self.jobs.try_recv() {
+                Ok(job) => {
+                    self.count(|state| state.queued -= 1);
+                    drop(job);
+                }
+                Err(_) => thread::yield_now(),
+            }
         }
     }
 

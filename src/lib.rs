@@ -3,13 +3,21 @@
 // The models look at the words alone: everything that makes system calls is left out.
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
 
+pub mod channel;
 mod completion;
+mod coop;
+mod error;
 mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
+
+pub use channel::{Channel, Receiver, Sender};
+pub use error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
 
 macro_rules! not_modelled {
     ($($item:item)*) => { $(#[cfg(not(ringpool_loom))] $item)* };
@@ -22,10 +30,10 @@ not_modelled! {
     mod builder;
     mod capabilities;
     mod context;
-    mod coop;
     pub mod fs;
     mod mailbox;
     mod metrics;
+    pub mod net;
     pub mod op;
     mod pool;
     mod recycle;

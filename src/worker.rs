@@ -38,8 +38,13 @@ impl Worker<'_> {
 
     fn turn(&mut self) -> io::Result<()> {
         self.take_messages();
+        if self.local.stopping.get() {
+            // Nothing else would wake a ring that went to sleep now.
+            return Ok(());
+        }
         self.run_tasks();
         self.fire_timers();
+        self.publish();
         if self.local.ready.is_empty() {
             self.idle()
         } else {
@@ -176,7 +181,6 @@ impl Worker<'_> {
     /// Blocks in the kernel until a completion, a bell or the next deadline. The inbox says that we
     /// sleep.
     fn sleep(&mut self) -> io::Result<()> {
-        self.publish();
         let local = self.local;
         let slept_from = Instant::now();
         let limit = local.timers.borrow().next_deadline_ns().map(|deadline_ns| {

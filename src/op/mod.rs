@@ -7,16 +7,22 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+pub(crate) mod address;
 pub(crate) mod cell;
 mod close;
 mod descriptor;
 mod nop;
 mod open;
+pub(crate) mod parked;
 mod path;
+mod poll;
 mod position;
 mod read;
+pub(crate) mod rest;
+mod socket;
 mod statx;
 mod sync;
+mod transfer;
 mod write;
 
 use std::alloc::Layout;
@@ -41,9 +47,15 @@ pub use close::{Close, close};
 pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
 pub use open::{OpenAt2, openat2};
+pub use poll::{PollAdd, poll_add};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
+pub use socket::{
+    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown, socket,
+};
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
+pub(crate) use transfer::recv_expecting;
+pub use transfer::{Recv, Send, recv, send};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 
 /// What an operation asks of the kernel, and what the answer means.

@@ -17,6 +17,8 @@ mod sync_message;
 pub(crate) use driver::{Reaped, Ring, UserData, more_follow};
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;
+#[cfg(test)]
+pub(crate) use features::OpSet;
 pub(crate) use operations::missing_from as operations_missing_from;
 pub(crate) use operations::unsupported;
 pub(crate) use registered::RegisteredRing;

@@ -179,7 +179,7 @@ unsafe fn drop_output<W, T>(task: NonNull<Header>) {
 
 /// Says on stderr that a task panicked of which nobody will ask.
 fn report(header: &Header, payload: Box<dyn Any + Send>) {
-    let name = header.name.as_deref().unwrap_or("unnamed");
+    let name = header.name.as_ref().map_or("unnamed", |name| name);
     let (id, place) = (header.id, header.spawned_at);
     let message = super::panic_message(&*payload);
     eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");

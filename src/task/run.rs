@@ -108,10 +108,10 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     let waker = unsafe { waker::borrowed(task) };
     home.running.set(true);
     local.current.set(Some(task));
-    coop::reset(coop::BUDGET);
+    coop::reset(coop::BUDGET_PER_POLL);
     // SAFETY: we are home, and the future is there because the task is not complete.
     let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
-    coop::lift();
+    coop::reset(coop::UNLIMITED);
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);

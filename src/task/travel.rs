@@ -142,7 +142,7 @@ pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError>
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
     // SAFETY: the running task is valid, and lives here.
     let header = unsafe { task.as_ref() };
-    if header.is_local {
+    if header.home.is_local {
         return Err(SwitchError::Local);
     }
     header.home.destination.set(mailbox);
