@@ -5,11 +5,8 @@
 //! well as vectors.
 
 mod impls;
-mod part;
 
 use std::{error, fmt, io};
-
-pub(crate) use part::Part;
 
 /// What the kernel may read from.
 ///

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use super::{Metadata, OpenOptions};
-use crate::buf::{BufError, BufResult, IoBuf, IoBufMut, Part};
+use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
+use crate::op::rest::Rest;
 use crate::op::{self, Op, SharedFd};
 
 /// An open file.
@@ -234,27 +235,31 @@ impl File {
     }
 
     async fn fill<B: IoBufMut>(&self, buffer: B, offset: Option<u64>) -> BufResult<(), B> {
-        let mut part = Part::new(buffer);
-        while part.capacity() > 0 {
-            let read = match behind(offset, &part) {
-                Some(offset) => op::read_at(&self.fd, part, offset),
-                None => op::read(&self.fd, part),
+        let mut rest = Rest::new(buffer);
+        while rest.capacity() > 0 {
+            let read = match behind(offset, &rest) {
+                Some(offset) => op::read_at(&self.fd, rest, offset),
+                None => op::read(&self.fd, rest),
             };
-            part = advance(read.await, io::ErrorKind::UnexpectedEof, "the file ends before")?;
+            let end = (io::ErrorKind::UnexpectedEof, "the file ends before the buffer is full");
+            (_, rest) = go_on(read.await, end)?;
         }
-        Ok(((), part.into_inner()))
+        Ok(((), rest.buffer))
     }
 
     async fn drain<B: IoBuf>(&self, buffer: B, offset: Option<u64>) -> BufResult<(), B> {
-        let mut part = Part::new(buffer);
-        while part.initialized_len() > 0 {
-            let write = match behind(offset, &part) {
-                Some(offset) => op::write_at(&self.fd, part, offset),
-                None => op::write(&self.fd, part),
+        let mut rest = Rest::new(buffer);
+        while rest.initialized_len() > 0 {
+            let write = match behind(offset, &rest) {
+                Some(offset) => op::write_at(&self.fd, rest, offset),
+                None => op::write(&self.fd, rest),
             };
-            part = advance(write.await, io::ErrorKind::WriteZero, "the file takes no more bytes")?;
+            let end = (io::ErrorKind::WriteZero, "the file takes no more bytes");
+            let written;
+            (written, rest) = go_on(write.await, end)?;
+            rest.done += written;
         }
-        Ok(((), part.into_inner()))
+        Ok(((), rest.buffer))
     }
 
     /// What the file system knows about the file; see [`op::statx`]. Since Linux 5.6.
@@ -337,24 +342,26 @@ impl File {
     }
 }
 
-/// Where in the file the part's bytes are, if the whole buffer's begin at `offset`.
-fn behind<B>(offset: Option<u64>, part: &Part<B>) -> Option<u64> {
-    offset.map(|offset| offset.saturating_add(part.done() as u64))
+/// Where in the file the rest's bytes are, if the whole buffer's begin at `offset`.
+fn behind<B>(offset: Option<u64>, rest: &Rest<B>) -> Option<u64> {
+    offset.map(|offset| offset.saturating_add(rest.done as u64))
 }
 
-/// What is left of a part after a transfer, or the whole buffer if it is to end.
-fn advance<B: IoBuf>(
-    transferred: BufResult<usize, Part<B>>,
-    nothing: io::ErrorKind,
-    why: &str,
-) -> Result<Part<B>, BufError<B>> {
+/// The count of a transfer that is to be followed by the next; `end` is the error of one that has
+/// not transferred anything.
+fn go_on<B>(
+    transferred: BufResult<usize, Rest<B>>,
+    end: (io::ErrorKind, &str),
+) -> Result<(usize, Rest<B>), BufError<B>> {
     match transferred {
-        Ok((0, part)) => {
-            Err(BufError { error: io::Error::new(nothing, why), buffer: part.into_inner() })
+        Ok((0, rest)) => {
+            Err(BufError { error: io::Error::new(end.0, end.1), buffer: rest.buffer })
         }
-        Ok((count, part)) => Ok(part.after(count)),
-        Err(BufError { error, buffer }) if error.kind() == io::ErrorKind::Interrupted => Ok(buffer),
-        Err(BufError { error, buffer }) => Err(BufError { error, buffer: buffer.into_inner() }),
+        Err(BufError { error, buffer }) if error.kind() == io::ErrorKind::Interrupted => {
+            Ok((0, buffer))
+        }
+        Err(BufError { error, buffer }) => Err(BufError { error, buffer: buffer.buffer }),
+        Ok(moved) => Ok(moved),
     }
 }
 

@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 
 use super::File;
-use crate::buf::{BufError, BufResult, IoBuf, IoBufMut, Part};
+use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::op;
+use crate::op::rest::Rest;
 
 /// Room for the first read. Files that fit are read without asking how long they are, for which
 /// the kernel would need a thread.
@@ -76,21 +77,21 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 
 /// Reads until a read finds nothing more.
 async fn read_to_end(file: &File) -> io::Result<Vec<u8>> {
-    let mut part = Part::new(Vec::with_capacity(FIRST_READ_BYTES));
+    let mut rest = Rest::new(Vec::with_capacity(FIRST_READ_BYTES));
     let mut is_first_room = true;
     loop {
-        match op::read(file.shared_fd(), part).await {
-            Ok((0, part)) => return Ok(part.into_inner()),
-            Ok((count, rest)) => part = rest.after(count),
+        match op::read(file.shared_fd(), rest).await {
+            Ok((0, rest)) => return Ok(rest.buffer),
+            Ok((_, longer)) => rest = longer,
             Err(BufError { error, buffer }) if error.kind() == io::ErrorKind::Interrupted => {
-                part = buffer;
+                rest = buffer;
             }
             Err(error) => return Err(error.into()),
         }
-        if part.capacity() == 0 {
+        if rest.capacity() == 0 {
             let first = std::mem::replace(&mut is_first_room, false);
-            let more = if first { rest_of(file, part.done()).await? } else { part.done() };
-            part.try_reserve_exact(more)?;
+            let more = if first { rest_of(file, rest.done).await? } else { rest.done };
+            rest.buffer.try_reserve_exact(more)?;
         }
     }
 }
