@@ -14,6 +14,7 @@ use crate::context::{self, Local};
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::sleep::SpinPolicy;
+use crate::stop;
 use crate::task::queue::{LiveTasks, ReadyQueue};
 use crate::time::heap::TimerHeap;
 use crate::worker::Worker;
@@ -84,6 +85,8 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     worker.stop();
     // Nobody is left to hear of it.
     let _ = call_hook(options.on_stop.as_ref(), shared.index);
+    // What the hook has spawned.
+    stop::end_everything(&local);
     drop(entered);
 }
 
