@@ -16,6 +16,7 @@ use crate::runtime::Shared;
 use crate::sleep::SpinPolicy;
 use crate::stop;
 use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::task::run::shielded;
 use crate::time::heap::TimerHeap;
 use crate::worker::Worker;
 
@@ -79,7 +80,9 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     let _ = options.ready.send(Ok(()));
     let mut worker = Worker { local: &local, event_fd, spin, reaped: Vec::new() };
     if let Err(error) = worker.run() {
-        eprintln!("ringpool: ring {} fails and stops: {error}", shared.index);
+        let index = shared.index;
+        // Printing panics where stderr is gone.
+        let _ = shielded(|| eprintln!("ringpool: ring {index} fails and stops: {error}"));
         shared.request_stop(Instant::now());
     }
     worker.stop();
