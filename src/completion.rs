@@ -281,22 +281,23 @@ impl Completion {
         }
     }
 
-    /// The future is being dropped. `elsewhere`: on a thread that is not home.
+    /// The future is being dropped. `elsewhere`: on a thread that is not home. Gives the waker that
+    /// was waiting: it is the user's, so it is dropped when all else is done.
     ///
     /// # Safety
     ///
     /// The caller is the future, and does not touch the cell afterwards except as the answer says.
-    pub(crate) unsafe fn abandon(&self, elsewhere: bool) -> Abandoned {
+    pub(crate) unsafe fn abandon(&self, elsewhere: bool) -> (Abandoned, Option<Waker>) {
         let also = if elsewhere { ABANDONED | LINKED } else { ABANDONED };
         match self.take_back_waker(|now| if now & DONE == 0 { also } else { ABANDONED }) {
-            Err(IsSettled) => Abandoned::Settled,
+            Err(IsSettled) => (Abandoned::Settled, None),
             Ok((before, waker)) => {
-                drop(waker);
-                match (before & LINKED != 0, elsewhere) {
+                let abandoned = match (before & LINKED != 0, elsewhere) {
                     (true, _) => Abandoned::NodeUnderWay,
                     (false, true) => Abandoned::PushNode,
                     (false, false) => Abandoned::Pending,
-                }
+                };
+                (abandoned, waker)
             }
         }
     }

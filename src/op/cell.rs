@@ -189,12 +189,12 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
         local.filter(|_| header.vtable.leaves_orphan).and_then(Orphan::of_current)
     });
     // SAFETY: the caller is the future.
-    let abandoned = unsafe { header.completion.abandon(!at_home) };
+    let (abandoned, waker) = unsafe { header.completion.abandon(!at_home) };
     match abandoned {
         Abandoned::Settled => {
-            // SAFETY: settled, so it is ours.
-            unsafe { dispose_and_free(cell) };
             forget_orphan(orphan);
+            // SAFETY: settled, so it is ours. The user's code, so last.
+            unsafe { dispose_and_free(cell) };
         }
         // The node that is under way was pushed before there was an orphan, and the cell may be
         // home's already.
@@ -213,6 +213,8 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
             unsafe { push_node(cell) };
         }
     }
+    // The user's code, which may panic, so last.
+    drop(waker);
 }
 
 fn forget_orphan(orphan: Option<Orphan>) {
@@ -243,10 +245,9 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
         Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {}
         Unlinked::Settled(Settled::Wake(waker)) => waker.into_iter().for_each(run::wake),
         Unlinked::Settled(Settled::Orphaned) => {
-            let orphan = header.orphan.take();
+            forget_orphan(header.orphan.take());
             // SAFETY: settled, and nobody else's.
             unsafe { dispose_and_free(cell) };
-            forget_orphan(orphan);
         }
     }
 }

@@ -196,7 +196,10 @@ fn report(header: &Header, payload: Box<dyn Any + Send>) {
     let name = header.name.as_ref().map_or("unnamed", |name| name);
     let (id, place) = (header.id, header.spawned_at);
     let message = super::panic_message(&*payload);
-    eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");
+    // Printing panics where stderr is gone.
+    let _ = shielded(|| {
+        eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");
+    });
     dispose_of(payload);
 }
 

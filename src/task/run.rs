@@ -206,9 +206,7 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
         Completed::HandleHasOutput => return,
         Completed::WakeThenRelease => {
             // SAFETY: `complete` told us so.
-            if let Some(waker) = unsafe { header.join.waker_to_wake() } {
-                wake(waker);
-            }
+            let _ = shielded(|| unsafe { header.join.wake_join_waker() });
         }
         Completed::DropOutputThenRelease => {
             // SAFETY: complete, and no handle: the output is ours.
