@@ -1,4 +1,4 @@
-//! Tasks: what [`spawn`] and its like make, their handles, numbers, names and errors.
+//! Tasks: what `spawn` and its like make, their handles, numbers, names and errors.
 
 // # Who owns what, and who may touch it when
 //
