@@ -296,6 +296,10 @@ unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
 }
 
 /// In place of [`stop`] for operations that are not stopped.
+///
+/// # Safety
+///
+/// None; the type is that of `stop`.
 unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
 
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
