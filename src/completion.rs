@@ -26,10 +26,10 @@
 //!
 //! # Why the waker is two atomic words
 //!
-//! Home must take the waker out *before* it settles the cell, since from that moment the future may free
-//! the cell; but until then the future may replace the waker. So home reads the two words, and then
-//! settles it with a compare-exchange that fails if the version has changed since: then it reads
-//! again. What it has read belongs to it only if the exchange succeeds. That makes one locked
+//! Home must take the waker out *before* it settles the cell, since from that moment the future may
+//! free the cell; but until then the future may replace the waker. So home reads the two words, and
+//! then settles it with a compare-exchange that fails if the version has changed since: then it
+//! reads again. What it has read belongs to it only if the exchange succeeds. That makes one locked
 //! instruction for a completion, and none for a future that is polled first and last at home.
 
 use std::ptr;
@@ -205,6 +205,9 @@ impl Completion {
         ptr::eq(data, waker.data()) && ptr::eq(vtable, waker.vtable())
     }
 
+    /// # Safety
+    ///
+    /// The caller is the future.
     #[cold]
     unsafe fn replace_waker(&self, waker: &Waker) -> Option<Outcome> {
         let fresh = waker.clone();
@@ -299,8 +302,8 @@ impl Completion {
         }
     }
 
-    /// As [`abandon`](Self::abandon), without locked instructions: at home, for a cell whose node is
-    /// never pushed by a future that lives on. Says whether it was settled, and gives the waker.
+    /// As [`abandon`](Self::abandon), without locked instructions: at home, for a cell whose node
+    /// is never pushed by a future that lives on. Says whether it was settled, and gives the waker.
     ///
     /// # Safety
     ///

@@ -4,7 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
-use crate::inbox::Node;
 use crate::task::run;
 use crate::time::{since_start_ns, timer};
 use crate::worker::Worker;
@@ -60,9 +59,8 @@ impl Worker<'_> {
     /// Takes the last messages, and lets nobody send another.
     fn close(&mut self) {
         let local = self.local;
-        for node in local.mailbox.inbox.close() {
-            // SAFETY: it came out of our own inbox.
-            unsafe { Node::deliver(node) };
+        for message in local.mailbox.inbox.close() {
+            message.deliver();
         }
         end_everything(local);
         local.mailbox.gate.shut();

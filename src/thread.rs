@@ -78,7 +78,8 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
         }
     };
     let _ = options.ready.send(Ok(()));
-    let mut worker = Worker { local: &local, event_fd, spin, reaped: Vec::new() };
+    let mut worker =
+        Worker { local: &local, event_fd, spin, reaped: Vec::new(), completes_at_once: false };
     if let Err(error) = worker.run() {
         let index = shared.index;
         // Printing panics where stderr is gone.
@@ -98,7 +99,8 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
     if let Some(core) = shared.core
         && !pin_to(core)
     {
-        return Err(io::Error::other(format!("thread {} could not be pinned to core {core}", shared.index)));
+        let message = format!("thread {} could not be pinned to core {core}", shared.index);
+        return Err(io::Error::other(message));
     }
     let ring = Ring::new(open(&options.ring)?);
     call_hook(options.on_start.as_ref(), shared.index)?;

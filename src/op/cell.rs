@@ -149,6 +149,11 @@ unsafe fn send_orphan_home(local: &Local, cell: NonNull<CellHeader>) {
 }
 
 /// A cell's node came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for, and came out of
+/// the calling thread's inbox.
 unsafe fn deliver(node: NonNull<Node>) {
     // SAFETY: this function is only ever given to the `node` of a cell's header.
     let cell = unsafe { node.byte_sub(offset_of!(CellHeader, node)) }.cast::<CellHeader>();

@@ -258,7 +258,7 @@ impl JoinWord {
         let mut previous = Some(waker.clone());
         self.join_waker.with_mut(|slot| {
             // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
-            unsafe { std::mem::swap(&mut *slot, &mut previous) }
+            unsafe { slot.swap(&mut previous) }
         });
         // Ordering: Release, partner of the Acquire in `complete`: home sees the waker with the
         // bit. Acquire as in `snapshot`.

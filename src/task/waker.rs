@@ -64,6 +64,9 @@ fn move_count(header: &Header) {
     header.join.add(i64::from(header.home.references.replace(0)));
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called through a waker's vtable.
     let (_, header) = unsafe { header(data) };
@@ -75,6 +78,9 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     RawWaker::new(data, &VTABLE)
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn wake(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     unsafe { wake_by_ref(data) };
@@ -82,6 +88,9 @@ unsafe fn wake(data: *const ()) {
     unsafe { drop_waker(data) };
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     let (task, header) = unsafe { header(data) };
@@ -94,6 +103,9 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     let (task, header) = unsafe { header(data) };
