@@ -4,6 +4,8 @@
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
 
 pub mod channel;
+#[cfg(doctest)]
+mod compile_fail;
 mod completion;
 mod coop;
 mod error;
