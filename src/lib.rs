@@ -32,6 +32,8 @@ mod capabilities;
 #[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]
+pub mod fs;
+#[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
 mod metrics;

@@ -45,3 +45,32 @@ unsafe impl<B: IoBufMut> IoBufMut for Rest<B> {
         unsafe { self.buffer.set_initialized_len(self.done) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_to_write_is_what_has_not_been_written() {
+        let mut rest = Rest::new("salt and pepper");
+        rest.done += 5;
+        rest.done += 4;
+        assert_eq!(rest.as_bytes(), b"pepper");
+        rest.done += 6;
+        assert_eq!(rest.as_bytes(), b"");
+    }
+
+    #[test]
+    fn a_rest_to_read_into_lengthens_the_whole() {
+        let mut rest = Rest::new(Vec::with_capacity(10));
+        for part in ["salt", "y"] {
+            // SAFETY: the bytes are written first.
+            unsafe {
+                rest.ptr_mut().copy_from(part.as_ptr(), part.len());
+                rest.set_initialized_len(part.len());
+            }
+        }
+        assert_eq!(rest.capacity(), rest.buffer.capacity() - 5);
+        assert_eq!(rest.buffer, b"salty");
+    }
+}
