@@ -19,7 +19,10 @@ pub(crate) struct Place {
 impl Place {
     /// `None` stands for the working directory. The error comes with a place for an operation that
     /// is refused.
-    pub(crate) fn new(directory: Option<&SharedFd>, path: &Path) -> Result<Self, (Self, io::Error)> {
+    pub(crate) fn new(
+        directory: Option<&SharedFd>,
+        path: &Path,
+    ) -> Result<Self, (Self, io::Error)> {
         let directory = directory.cloned();
         match CString::new(path.as_os_str().as_bytes()) {
             Ok(path) => Ok(Self { directory, path }),
