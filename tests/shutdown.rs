@@ -22,7 +22,7 @@ fn everything_in_flight_is_dropped_once_on_its_own_ring() {
     let _limit = limit();
     let pool = Pool::new(2);
     let (started, dropped, elsewhere) = (Count::new(), Count::new(), Count::new());
-    struct Checks(usize, CountsDrop, Count);
+    struct Checks(usize, #[expect(dead_code)] CountsDrop, Count);
     impl Drop for Checks {
         fn drop(&mut self) {
             if here() != Some(self.0) {
