@@ -337,9 +337,9 @@ fn wakers_that_spawn_during_a_shutdown_leave_nothing_behind() {
             let task = spawn_on(runtime, async move {
                 let mut timer = sleep(LONG);
                 assert!(poll_once(&mut timer, &foreign).is_pending());
-                timer
+                Some(timer)
             });
-            timers.push(task.wait().unwrap());
+            timers.extend(task.wait().unwrap());
         }
         let mut watched = pool.spawn(never());
         assert!(poll_once(&mut watched, &foreign).is_pending());
