@@ -1,6 +1,6 @@
 //! Reading and writing at a file's position, and where there is none.
 
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 
 use ringpool::Pool;
 use ringpool::fs::{File, OpenOptions};
@@ -29,7 +29,7 @@ fn transfers_move_the_position_that_clones_and_the_standard_library_share() {
         let error = file.read_exact([0; 4]).await.unwrap_err();
         assert_eq!(error.error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(file.read_at([0; 4], 9).await.unwrap().1, *b"PEpp");
-        assert_eq!(std_file.seek(SeekFrom::Current(0)).unwrap(), 15, "offsets do not move it");
+        assert_eq!(std_file.stream_position().unwrap(), 15, "offsets do not move it");
     });
 }
 

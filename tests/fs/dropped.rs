@@ -48,7 +48,7 @@ fn a_read_that_is_dropped_on_another_ring_or_thread_is_stopped_at_home() {
         begin(&mut second).await;
         switch_to(&there).await.unwrap();
         drop(first);
-        second
+        Some(second)
     });
     dropped.reaches(1);
     drop(unfinished);
@@ -265,9 +265,9 @@ fn operations_stay_in_flight_while_their_task_changes_rings() {
     pool.block_on(async {
         let reads = pipes.iter().map(|(reader, _)| op::read(reader, Vec::with_capacity(8)));
         let moving = async {
-            for step in 0..8 {
+            for (step, (_, writer)) in pipes.iter().enumerate() {
                 switch_to(if step % 2 == 0 { &one } else { &two }).await.unwrap();
-                op::write(&pipes[step].1, vec![step as u8; 8]).await.unwrap();
+                op::write(writer, vec![step as u8; 8]).await.unwrap();
             }
             here()
         };
