@@ -6,15 +6,15 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
-use crate::inbox::Node;
-use crate::op::cell;
-use crate::ring::{Reaped, UserData, doorbell, more_follow};
+use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::run;
-use crate::time::{since_start_ns, timer};
+use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
 const POLLS_PER_TURN: usize = 64;
+/// A wait that was over within this time, system call included, was none.
+const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
 
@@ -25,6 +25,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) spin: SpinPolicy,
     /// Completions on their way from the queue to their cells; kept to be used again.
     pub(crate) reaped: Vec<Reaped>,
+    /// The last wait was over at once: what is submitted completes there and then, as reads of
+    /// cached files do.
+    pub(crate) completes_at_once: bool,
 }
 
 impl Worker<'_> {
@@ -45,20 +48,15 @@ impl Worker<'_> {
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if self.local.ready.is_empty() {
-            self.idle()
-        } else {
-            self.submit_and_reap()
-        }
+        if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
     }
 
     /// Takes what others sent.
     #[inline]
     pub(crate) fn take_messages(&self) {
         let mut count = 0;
-        for node in self.local.mailbox.inbox.take_all() {
-            // SAFETY: it came out of our own inbox.
-            unsafe { Node::deliver(node) };
+        for message in self.local.mailbox.inbox.take_all() {
+            message.deliver();
             count += 1;
         }
         if count > 0 {
@@ -84,8 +82,7 @@ impl Worker<'_> {
         loop {
             let due = self.local.timers.borrow_mut().pop_due(now_ns);
             let Some(timer) = due else { return };
-            // SAFETY: taken out of the heap, at home, nothing borrowed.
-            unsafe { timer::fire(self.local, timer) };
+            timer.fire(self.local);
         }
     }
 
@@ -111,35 +108,35 @@ impl Worker<'_> {
     }
 
     #[inline]
-    fn act_on(&self, Reaped { user_data, outcome }: Reaped) {
+    fn act_on(&self, completion: Reaped) {
         let local = self.local;
-        match user_data {
-            UserData::Cell(cell) => {
-                local.ring.borrow_mut().finished();
-                local.counters().operations_completed.add(1);
-                // SAFETY: the kernel is done with it; at home, once, nothing borrowed.
-                unsafe { cell::complete(local, cell, outcome) };
-            }
-            UserData::Doorbell(mailbox) if outcome.result < 0 => doorbell::message_failed(mailbox),
-            UserData::Bell => local.counters().doorbells_received.add(1),
-            UserData::EventFd => {
+        match completion {
+            Reaped::Operation(done) => done.complete(local),
+            Reaped::DoorbellFailed(mailbox) => doorbell::message_failed(mailbox),
+            Reaped::Bell => local.counters().doorbells_received.add(1),
+            Reaped::EventFd { more_follow } => {
                 local.counters().doorbells_received.add(1);
-                if !more_follow(outcome.flags) {
+                if !more_follow {
                     local.ring.borrow_mut().watch_eventfd(&self.event_fd);
                 }
             }
-            UserData::Doorbell(_) | UserData::Nobody => {}
+            Reaped::Nothing => {}
         }
     }
 
     /// Nothing is ready: waits awake for a while if that pays, and then asleep.
     fn idle(&mut self) -> io::Result<()> {
         let spin_ns = self.spin.limit_ns();
-        if spin_ns > 0 {
+        if spin_ns > 0 || self.completes_at_once {
+            // A call that does not wait needs no clock, and no word to those who might wake us.
             self.submit_and_reap()?;
-            if !self.local.ready.is_empty() || self.look_on(spin_ns) {
+            if !self.local.ready.is_empty() {
                 return Ok(());
             }
+            self.completes_at_once = false;
+        }
+        if spin_ns > 0 && self.look_on(spin_ns) {
+            return Ok(());
         }
         if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) }
     }
@@ -191,6 +188,7 @@ impl Worker<'_> {
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().sleeps.add(1);
         local.counters().idle_ns.add(slept_ns);
+        self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {
             self.spin.woken_by_message(slept_ns);
         }

@@ -1,5 +1,5 @@
-//! Tasks that move between rings: with operations and timers in flight, inside combinators, to rings
-//! that stop, and back.
+//! Tasks that move between rings: with operations and timers in flight, inside combinators, to
+//! rings that stop, and back.
 
 mod common;
 

@@ -133,6 +133,7 @@ impl StreamPlace {
         context: &Context<'_>,
     ) -> Poll<Result<T, RecvError>> {
         ready!(coop::poll_proceed(context));
+        // Ordering: Relaxed, here and below: only an exclusive borrower touches it.
         let mut receiving = match self.0.load(Ordering::Relaxed).checked_sub(1) {
             Some(key) => Receiving::Waiting(key),
             None => Receiving::Idle,

@@ -5,9 +5,11 @@
 //! * **First come, first served.** Items come out in the order they went in. Who waits is served in
 //!   the order of arrival, and nobody overtakes: an item goes to the first waiting receiver itself,
 //!   and a place that gets free to the item of the first waiting sender.
-//! * **Nothing accepted is lost.** Closing lets the items inside come out. A receive that is dropped
-//!   after an item was handed to it gives the item to the next in line, or puts it back at the front.
-//! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no more.
+//! * **Nothing accepted is lost.** Closing lets the items inside come out. A receive that is
+//!   dropped after an item was handed to it gives the item to the next in line, or puts it back at
+//!   the front.
+//! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no
+//!   more.
 //!
 //! # When a channel closes
 //!
@@ -115,8 +117,8 @@ impl<T> Channel<T> {
     /// # Cancel safety
     ///
     /// Either the item was sent or it was not, nothing in between: if the future is dropped while
-    /// it waits and the item was not accepted yet, the item is dropped with it and its place in line
-    /// is lost. To keep the item, use [`Channel::try_send`] or wait to the end.
+    /// it waits and the item was not accepted yet, the item is dropped with it, and its place in
+    /// line is lost. To keep the item, use [`Channel::try_send`] or wait to the end.
     ///
     /// # Panics
     ///

@@ -1,4 +1,5 @@
-//! Loom models: every interleaving of the small situations in which a wake or an item could be lost.
+//! Loom models: every interleaving of the small situations in which a wake or an item could be
+//! lost.
 //!
 //! A lost wake shows as a deadlock of the model, a lost item as a wrong result, and a race on a
 //! slot as loom's own complaint.

@@ -216,6 +216,7 @@ impl<T> Ring<T> {
     /// Whether anybody has to take the lock now.
     #[inline]
     pub(super) fn is_guarded(&self) -> bool {
+        // Ordering: Acquire, as in `are_senders_guarded`.
         self.are_senders_guarded() || self.head.0.load(Ordering::Acquire) & GUARDED != 0
     }
 

@@ -354,9 +354,7 @@ fn go_on<B>(
     end: (io::ErrorKind, &str),
 ) -> Result<(usize, Rest<B>), BufError<B>> {
     match transferred {
-        Ok((0, rest)) => {
-            Err(BufError { error: io::Error::new(end.0, end.1), buffer: rest.buffer })
-        }
+        Ok((0, rest)) => Err(BufError { error: io::Error::new(end.0, end.1), buffer: rest.buffer }),
         Err(BufError { error, buffer }) if error.kind() == io::ErrorKind::Interrupted => {
             Ok((0, buffer))
         }

@@ -11,8 +11,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::op::{Accept, Op, Operation, SharedFd, accept};
 use crate::op::parked::was_cancelled;
+use crate::op::{Accept, Op, Operation, SharedFd, accept};
 use crate::primitives::{Mutex, lock};
 use crate::task::run;
 

@@ -52,11 +52,7 @@ impl<B: IoBuf> Sending<B> {
         Self { operation: op::send(fd, rest, flags), sends_all, is_old: false }
     }
 
-    fn poll_sent(
-        &mut self,
-        fd: &SharedFd,
-        cx: &mut Context<'_>,
-    ) -> Poll<BufResult<usize, B>> {
+    fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
         loop {
             let Poll::Ready(result) = Pin::new(&mut self.operation).poll(cx) else {
                 self.is_old = true;
@@ -135,7 +131,8 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         if let Err(error) = ended {
             return Some(Err(BufError { error, buffer }));
         }
-        self.state = State::Sending(claim, Sending::new(self.fd, Rest::new(buffer), self.sends_all));
+        self.state =
+            State::Sending(claim, Sending::new(self.fd, Rest::new(buffer), self.sends_all));
         None
     }
 }

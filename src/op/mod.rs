@@ -2,7 +2,7 @@
 //!
 //! An [`Op`] is `Send` although its ring is not. It is started on the ring of the thread that polls
 //! it first; from then on it may be polled, moved and dropped anywhere. All that the kernel touches
-//! lives in its [cell](cell).
+//! lives in its cell.
 //!
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
@@ -51,7 +51,8 @@ pub use open::{OpenAt2, openat2};
 pub use poll::{PollAdd, poll_add};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use socket::{
-    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown, socket,
+    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
+    socket,
 };
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
@@ -164,9 +165,7 @@ impl<O: Operation> Op<O> {
         };
         context::with(|local| match local {
             None => Poll::Ready(operation.finish(Err(not_on_a_ring()))),
-            Some(local) if local.stopping.get() => {
-                Poll::Ready(operation.finish(Err(cancelled())))
-            }
+            Some(local) if local.stopping.get() => Poll::Ready(operation.finish(Err(cancelled()))),
             Some(local) => self.submit(local, operation, cx),
         })
     }
@@ -292,6 +291,10 @@ unsafe fn take_apart<O>(cell: NonNull<CellHeader>) -> O {
 }
 
 /// The future of an operation is gone, or wants it to end.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
 unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     local.ring.borrow_mut().cancel(cell);
 }
@@ -300,10 +303,14 @@ unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
 ///
 /// # Safety
 ///
-/// None; the type is that of `stop`.
+/// See [`CellVTable::stop`].
 unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
 
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
+///
+/// # Safety
+///
+/// See [`CellVTable::dispose`].
 unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     // SAFETY: settled and the caller's.
     let outcome = unsafe { cell.as_ref().completion.outcome() };
@@ -312,6 +319,9 @@ unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     drop(operation.finish(into_result(outcome)));
 }
 
+/// # Safety
+///
+/// See [`CellVTable::free`].
 unsafe fn free<O>(cell: NonNull<CellHeader>) {
     // SAFETY: made by `submit` with this layout, says the caller.
     unsafe { recycle::give(cell.cast(), Layout::new::<OpCell<O>>()) };

@@ -44,7 +44,11 @@ impl<T> Slot<T> {
     #[inline]
     pub(crate) fn claim(&self) -> Option<Claim<'_, T>> {
         // Ordering: Acquire, partner of the Release in the claim's drop.
-        if self.is_claimed.swap(true, Ordering::Acquire) { None } else { Some(Claim { slot: self }) }
+        if self.is_claimed.swap(true, Ordering::Acquire) {
+            None
+        } else {
+            Some(Claim { slot: self })
+        }
     }
 
     /// The content, of a slot that nobody can have claimed, unless the claim was forgotten.

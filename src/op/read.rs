@@ -154,11 +154,7 @@ impl<B: IoBufMut> ReadVectored<B> {
 /// })
 /// # }
 /// ```
-pub fn readv_at<B: IoBufMut>(
-    fd: &SharedFd,
-    buffers: Vec<B>,
-    offset: u64,
-) -> Op<ReadVectored<B>> {
+pub fn readv_at<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<ReadVectored<B>> {
     ReadVectored::make(fd, buffers, at(offset))
 }
 

@@ -38,6 +38,7 @@ unsafe impl<B: IoBufMut> IoBufMut for Rest<B> {
         self.buffer.capacity() - self.done
     }
 
+    // SAFETY: demanded of the caller by the trait.
     unsafe fn set_initialized_len(&mut self, len: usize) {
         self.done += len;
         // SAFETY: the caller's promise for the rest, and ours for what is before it.

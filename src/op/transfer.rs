@@ -23,8 +23,8 @@ pub struct Recv<B> {
 ///
 /// It waits until there is something, and gives how much it was and the buffer; 0 means that the
 /// peer will send no more. `flags` are those of recv(2), except for
-/// [`MSG_TRUNC`](libc::MSG_TRUNC), which is ignored: with it the kernel counts bytes that it has not
-/// written. The socket must not be in non-blocking mode, in which the kernel does not wait.
+/// [`MSG_TRUNC`](libc::MSG_TRUNC), which is ignored: with it the kernel counts bytes that it has
+/// not written. The socket must not be in non-blocking mode, in which the kernel does not wait.
 ///
 /// # Errors
 ///

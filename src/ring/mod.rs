@@ -14,7 +14,7 @@ mod setup;
 mod setup_error;
 mod sync_message;
 
-pub(crate) use driver::{Reaped, Ring, UserData, more_follow};
+pub(crate) use driver::{Reaped, Ring, UserData};
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Bringing tasks into being.
 
-use std::future::Future;
-use std::panic::Location;
-use std::ptr::NonNull;
 use super::header::{Birth, Header, Name};
 use super::{Builder, SpawnError, Task, raw, run, travel};
 use crate::context::{self, Local};
 use crate::mailbox::Mailbox;
 use crate::runtime::Runtime;
+use std::future::Future;
+use std::panic::Location;
+use std::ptr::NonNull;
 
 /// Spawns a task on the calling thread's ring.
 ///

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,11 +33,18 @@ pub(crate) fn limit() -> Watchdog {
 /// As [`limit`], for a test that takes longer.
 #[must_use = "the time is limited as long as this lives"]
 pub(crate) fn limit_of(time: Duration) -> Watchdog {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    limit_named(time, std::thread::current().name().unwrap_or("a test"))
+}
+
+/// As [`limit_of`], for a part of a test.
+#[must_use = "the time is limited as long as this lives"]
+pub(crate) fn limit_named(time: Duration, name: &str) -> Watchdog {
+    let name = name.to_owned();
     let (alive, ended) = channel::<()>();
     std::thread::spawn(move || {
         if ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("`{name}` hangs: it did not end within {time:?}");
+            // What a test prints is kept from view until it ends, and this one does not.
+            let _ = writeln!(std::io::stderr(), "`{name}` hangs: no end within {time:?}");
             std::process::abort();
         }
     });

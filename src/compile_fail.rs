@@ -1,0 +1,132 @@
+//! What must not compile. Each example comes with one that differs in the one thing it is about and
+//! does compile, so that it cannot fail for another reason.
+
+/// A future that is not `Send` cannot be spawned where it might travel.
+///
+/// ```compile_fail
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let shared = std::rc::Rc::new(7);
+///     ringpool::spawn(async move { std::future::ready(*shared).await }).detach();
+/// });
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let shared = std::sync::Arc::new(7);
+///     ringpool::spawn(async move { std::future::ready(*shared).await }).detach();
+/// });
+/// ```
+///
+/// ```compile_fail
+/// # let pool = ringpool::Pool::new(1);
+/// # let there = pool.runtime(0);
+/// let shared = std::rc::Rc::new(7);
+/// let future = async move { std::future::ready(*shared).await };
+/// ringpool::spawn_on(&there, future).detach();
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// # let there = pool.runtime(0);
+/// let shared = std::sync::Arc::new(7);
+/// let future = async move { std::future::ready(*shared).await };
+/// ringpool::spawn_on(&there, future).detach();
+/// ```
+///
+/// A blocking closure travels too.
+///
+/// ```compile_fail,E0277
+/// # let pool = ringpool::Pool::new(1);
+/// let shared = std::rc::Rc::new(7);
+/// pool.spawn_blocking(move || *shared).detach();
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// let shared = std::sync::Arc::new(7);
+/// pool.spawn_blocking(move || *shared).detach();
+/// ```
+struct OnlyWhatIsSendTravels;
+
+/// What is not `Send` cannot be kept across a switch.
+///
+/// ```compile_fail
+/// # let pool = ringpool::Pool::new(2);
+/// # let there = pool.runtime(1);
+/// pool.spawn(async move {
+///     let kept = std::rc::Rc::new(7);
+///     ringpool::switch_to(&there).await.unwrap();
+///     assert_eq!(*kept, 7);
+/// })
+/// .detach();
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(2);
+/// # let there = pool.runtime(1);
+/// pool.spawn(async move {
+///     let kept = std::sync::Arc::new(7);
+///     ringpool::switch_to(&there).await.unwrap();
+///     assert_eq!(*kept, 7);
+/// })
+/// .detach();
+/// ```
+struct NothingNailedToAThreadSurvivesASwitch;
+
+/// The handle of a task whose output is not `Send` stays where it is.
+///
+/// ```compile_fail,E0277
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let nested = ringpool::spawn(async {
+///         let task = ringpool::spawn_local(async { std::rc::Rc::new(7) });
+///         std::thread::spawn(move || drop(task));
+///     });
+///     nested.await.unwrap();
+/// });
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let nested = ringpool::spawn(async {
+///         let task = ringpool::spawn_local(async { std::sync::Arc::new(7) });
+///         std::thread::spawn(move || drop(task));
+///     });
+///     nested.await.unwrap();
+/// });
+/// ```
+struct AnOutputNailedToAThreadStaysThere;
+
+/// A task that is not awaited by its maker cannot borrow; `block_on` can.
+///
+/// ```compile_fail,E0597
+/// let pool = ringpool::Pool::new(1);
+/// let task = {
+///     let text = String::from("gone too soon");
+///     let borrowed = &text;
+///     pool.spawn(async move { borrowed.len() })
+/// };
+/// task.wait().unwrap();
+/// ```
+///
+/// ```
+/// let pool = ringpool::Pool::new(1);
+/// let text = String::from("still there");
+/// assert_eq!(pool.block_on(async { text.len() }), 11);
+/// ```
+///
+/// What `block_on` gives back may borrow what outlives it, and nothing else.
+///
+/// ```compile_fail,E0597
+/// let pool = ringpool::Pool::new(1);
+/// let borrowed = {
+///     let text = String::from("gone too soon");
+///     let borrowed = &text;
+///     pool.block_on(async move { borrowed })
+/// };
+/// assert_eq!(borrowed.len(), 13);
+/// ```
+struct OnlyBlockOnBorrows;
