@@ -1,4 +1,102 @@
 //! A pool of pinned threads, each owning one io_uring ring, between which live tasks move.
+//!
+//! No ring is ever shared: each is touched by its own thread alone. What moves is the task, with
+//! all it holds: at birth ([`spawn_on`]), while it runs ([`switch_to`]), or there and back
+//! ([`run_on`]). Operations, timers and channels that it waits for stay where they are, and wake it
+//! where it lives by then.
+//!
+//! # A pool
+//!
+//! A [`Pool`] starts the threads. [`Pool::block_on`] runs a future as a task on the first ring and
+//! waits for it; what the task awaits goes to the kernel through that ring.
+//!
+//! ```
+//! use ringpool::{Pool, fs};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let pool = Pool::new(2); // Two threads, two rings, each thread pinned to a processor.
+//! let version = pool.block_on(async {
+//!     fs::read_to_string("/proc/version").await // Read through ring 0.
+//! })?;
+//! assert!(version.starts_with("Linux"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Tasks on other rings
+//!
+//! [`spawn_on`] starts a task on the ring of a [`Runtime`], which is a handle that can be cloned and
+//! sent about. The [`Task`] it gives is awaited from anywhere: from another ring, in another
+//! executor, or on a plain thread by [`Task::wait`]. Dropping it cancels the task.
+//!
+//! ```
+//! use ringpool::{Pool, current, fs, spawn_on};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let pool = Pool::new(2);
+//! pool.block_on(async {
+//!     let reading = pool.runtimes().iter().map(|ring| {
+//!         spawn_on(ring, async {
+//!             let version = fs::read("/proc/version").await?; // Through the ring it is on.
+//!             Ok::<_, std::io::Error>((current(), version.len()))
+//!         })
+//!     });
+//!     let reading: Vec<_> = reading.collect(); // Both are under way from here on.
+//!     for (index, task) in reading.into_iter().enumerate() {
+//!         let (ring, len) = task.await??; // A task's panic or cancel is an error of its own.
+//!         assert_eq!(ring, Some(pool.runtime(index)));
+//!         assert!(len > 0);
+//!     }
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! # Moving, passing on, and keeping off the rings
+//!
+//! A task that [switches](switch_to) goes on behind the `.await` on the other thread, with its
+//! variables as they were; `!Send` tasks are made by [`spawn_local`] and stay. A [`Channel`] carries
+//! items between tasks on any ring, and plain threads; it is bounded, so that the slower side sets
+//! the pace. What blocks or computes for long goes to [`spawn_blocking`], since a ring's thread that
+//! is busy lets every task on it wait.
+//!
+//! ```
+//! use ringpool::fs::File;
+//! use ringpool::{Channel, Pool, spawn, spawn_blocking, switch_to};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let pool = Pool::new(2);
+//! let there = pool.runtime(1);
+//! pool.block_on(async {
+//!     let (pieces, to_count) = Channel::bounded(4).split();
+//!     let reader = spawn(async move {
+//!         let file = File::open("/proc/self/maps").await?; // Opened through ring 0,
+//!         switch_to(&there).await?;
+//!         let mut offset = 0;
+//!         loop {
+//!             let (count, piece) = file.read_at(vec![0; 1000], offset).await?; // read through 1.
+//!             if count == 0 {
+//!                 return Ok::<_, std::io::Error>(offset); // The channel closes with its sender.
+//!             }
+//!             offset += count as u64;
+//!             pieces.send(piece).await?; // Waits while four pieces are under way.
+//!         }
+//!     });
+//!     let mut bytes = 0;
+//!     while let Ok(piece) = to_count.recv().await {
+//!         bytes += spawn_blocking(move || piece.len() as u64).await?; // On a thread of its own.
+//!     }
+//!     assert_eq!(bytes, reader.await??);
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! # Where io_uring cannot be used
+//!
+//! Linux 6.1 or newer is needed, and containers may forbid io_uring altogether. [`Builder::build`]
+//! then gives an error that names the reason and the remedy, with which [`Pool::new`] panics;
+//! [`capabilities()`] reports what there is.
 
 // The models look at the words alone: everything that makes system calls is left out.
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
@@ -85,3 +183,8 @@ pub use runtime::{Load, Runtime, current};
 pub use switch::{SwitchError, SwitchTo, YieldNow, run_on, switch_to, yield_now};
 #[cfg(not(ringpool_loom))]
 pub use task::{SpawnError, Task, TaskError, spawn, spawn_local, spawn_on};
+
+/// The examples of the README, run as those above.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -184,9 +184,10 @@ impl TcpStream {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped once it has been polled, the kernel goes on sending, and the next write
-    /// sees to it that all is sent before its own bytes: a message is never cut. Only the end of
-    /// the stream (dropping it, or [`shutdown`](Self::shutdown)) can cut it.
+    /// If it is dropped, all of the bytes are sent or none: what has been begun the kernel goes on
+    /// sending, and the next write sees to the rest before its own bytes; what was still waiting
+    /// for an earlier write, which had been dropped, is not begun. So a message is never cut, except
+    /// by the end of the stream: an error, dropping it, or [`shutdown`](Self::shutdown).
     pub fn write_all<B: IoBuf>(
         &self,
         buffer: B,

@@ -33,9 +33,10 @@ pub struct Fsync {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-fsync-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     op::write_at(&file, "kept", 0).await?;
 ///     op::fsync(&file).await
 /// })
@@ -65,9 +66,10 @@ pub fn fsync(fd: &SharedFd) -> Op<Fsync> {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-fdatasync-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     op::write_at(&file, "kept", 0).await?;
 ///     op::fdatasync(&file).await
 /// })
@@ -114,9 +116,10 @@ pub struct Ftruncate {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-ftruncate-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     match op::ftruncate(&file, 1 << 20).await {
 ///         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => println!("{error}"),
 ///         done => done?,

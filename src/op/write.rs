@@ -38,9 +38,10 @@ pub struct Write<B> {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-write-at-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     let (count, _) = op::write_at(&file, "pepper", 4).await?;
 ///     assert_eq!(count, 6);
 ///     let (_, buffer) = op::read_at(&file, Vec::with_capacity(20), 0).await?;
@@ -75,9 +76,10 @@ pub fn write_at<B: IoBuf>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Write<B>>
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-write-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     op::write(&file, "salt ").await?;
 ///     op::write(&file, String::from("and pepper")).await?;
 ///     let (_, buffer) = op::read_at(&file, Vec::with_capacity(20), 0).await?;
@@ -145,9 +147,10 @@ impl<B: IoBuf> WriteVectored<B> {
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
-/// # let directory = std::env::temp_dir();
+/// # let path = std::env::temp_dir().join(format!("ringpool-writev-at-{}", std::process::id()));
 /// pool.block_on(async {
-///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+/// #   std::fs::remove_file(&path)?;
 ///     let (count, _) = op::writev_at(&file, vec!["salt", " and ", "pepper"], 0).await?;
 ///     assert_eq!(count, 15);
 ///     Ok(())
