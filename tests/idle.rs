@@ -148,7 +148,7 @@ fn leave_nothing() {
             match number % 3 {
                 0 => drop(task),
                 1 => task.detach(),
-                _ => std::mem::forget(task),
+                _ => forget(task),
             }
         }
         if round % 2 == 0 {

@@ -295,7 +295,7 @@ fn operations_forgotten_in_flight_keep_their_memory_and_the_pool_ends() {
             let mut operation = nop();
             let (waker, ..) = counting_waker();
             assert!(poll_once(&mut operation, &waker).is_pending());
-            std::mem::forget(operation);
+            forget(operation);
         }
         yield_now().await;
         nop().await.unwrap();

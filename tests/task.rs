@@ -175,7 +175,7 @@ fn a_forgotten_handle_keeps_the_output_and_harms_nothing() {
         drop(ends);
         output
     });
-    std::mem::forget(task);
+    forget(task);
     ended.reaches(1);
     shut_down(&pool);
     assert_eq!(dropped.get(), 0);

@@ -404,7 +404,7 @@ where
             drop(waiter);
         }
         Handle::Detached => unreachable!("only a task can be detached"),
-        Handle::Forgotten => std::mem::forget(waiter),
+        Handle::Forgotten => forget(waiter),
     }
     None
 }
@@ -608,7 +608,7 @@ fn tasks_that_never_end_are_dropped_with_their_pool() {
             let task = stage.spawn(combination, &record);
             match handle {
                 Handle::Detached => task.detach(),
-                _ => std::mem::forget(task),
+                _ => forget(task),
             }
             drop(stage);
             assert_eq!((record.futures_dropped.get(), record.dropped_elsewhere.get()), (1, 0));

@@ -46,11 +46,14 @@ impl Fake {
             Completed::HandleHasOutput => {}
             Completed::WakeThenRelease => {
                 // SAFETY: `complete` told us so.
-                unsafe { self.join.wake_join_waker() };
+                let waker = unsafe { self.join.take_join_waker() };
+                waker.unwrap().wake();
                 self.free_if(self.join.release());
             }
             Completed::DropOutputThenRelease => {
                 self.take_output();
+                // SAFETY: `complete` told us so.
+                drop(unsafe { self.join.take_join_waker() });
                 self.free_if(self.join.release());
             }
         }
