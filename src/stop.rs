@@ -19,16 +19,17 @@ impl Worker<'_> {
         let local = self.local;
         local.stopping.set(true);
         run::cancel_all(local);
-        let mut told_kernel = false;
+        let mut told_kernel: Option<Instant> = None;
         while !self.is_drained() && since_start_ns(Instant::now()) < local.shared.stop_deadline_ns()
         {
             self.take_messages();
             self.run_tasks();
             timer::stop_all(local);
-            if local.ready.is_empty() && !told_kernel {
-                // Once all futures are gone: most have asked for it themselves.
+            if local.ready.is_empty() && told_kernel.is_none_or(|told| told.elapsed() >= STEP) {
+                // Once all futures are gone: most have asked for it themselves. And again, since
+                // the kernel does not find operations that it has set aside for a moment.
                 local.ring.borrow_mut().cancel_everything();
-                told_kernel = true;
+                told_kernel = Some(Instant::now());
             }
             if self.wait_a_little().is_err() {
                 break;

@@ -120,6 +120,7 @@ impl Worker<'_> {
                     local.ring.borrow_mut().watch_eventfd(&self.event_fd);
                 }
             }
+            Reaped::CancelMissed(missed) => local.ring.borrow_mut().cancel_again(missed),
             Reaped::Nothing => {}
         }
     }

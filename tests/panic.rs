@@ -119,7 +119,7 @@ fn a_payload_that_panics_in_its_drop_ends_nothing_else() {
 }
 
 /// A waker whose wake panics, and whose drop does too.
-struct PanickingWaker(Count, Bomb);
+struct PanickingWaker(Count, #[expect(dead_code)] Bomb);
 
 impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {

@@ -22,7 +22,7 @@ fn everything_in_flight_is_dropped_once_on_its_own_ring() {
     let _limit = limit();
     let pool = Pool::new(2);
     let (started, dropped, elsewhere) = (Count::new(), Count::new(), Count::new());
-    struct Checks(usize, CountsDrop, Count);
+    struct Checks(usize, #[expect(dead_code)] CountsDrop, Count);
     impl Drop for Checks {
         fn drop(&mut self) {
             if here() != Some(self.0) {
@@ -337,9 +337,9 @@ fn wakers_that_spawn_during_a_shutdown_leave_nothing_behind() {
             let task = spawn_on(runtime, async move {
                 let mut timer = sleep(LONG);
                 assert!(poll_once(&mut timer, &foreign).is_pending());
-                timer
+                Some(timer)
             });
-            timers.push(task.wait().unwrap());
+            timers.extend(task.wait().unwrap());
         }
         let mut watched = pool.spawn(never());
         assert!(poll_once(&mut watched, &foreign).is_pending());

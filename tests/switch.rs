@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -393,18 +392,11 @@ fn many_tasks_pass_each_other_between_the_rings() {
     });
     assert_eq!(dropped.get(), 200);
 
-    fn travel(
-        number: usize,
-        runtimes: Vec<ringpool::Runtime>,
-        guard: CountsDrop,
-    ) -> impl Future<Output = ()> + Send {
-        async move {
-            let _guard = guard;
-            for step in 0..50 {
-                switch_to(&runtimes[(number + step) % runtimes.len()]).await.unwrap();
-                if step % 5 == 0 {
-                    nop().await.unwrap();
-                }
+    async fn travel(number: usize, runtimes: Vec<ringpool::Runtime>, _guard: CountsDrop) {
+        for step in 0..50 {
+            switch_to(&runtimes[(number + step) % runtimes.len()]).await.unwrap();
+            if step % 5 == 0 {
+                nop().await.unwrap();
             }
         }
     }

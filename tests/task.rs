@@ -61,7 +61,7 @@ fn a_dropped_handle_cancels_and_the_future_is_dropped_at_home() {
     let pool = Pool::new(2);
     let (dropped, started) = (Count::new(), Gate::new());
     let place = Arc::new(std::sync::Mutex::new(None));
-    struct SaysWhere(Arc<std::sync::Mutex<Option<usize>>>, CountsDrop);
+    struct SaysWhere(Arc<std::sync::Mutex<Option<usize>>>, #[expect(dead_code)] CountsDrop);
     impl Drop for SaysWhere {
         fn drop(&mut self) {
             *self.0.lock().unwrap() = here();

@@ -87,7 +87,7 @@ fn a_sleep_that_is_dropped_leaves_nothing() {
         drop(waker);
         // From the middle, the end and the start of what the ring keeps.
         while let Some(number) = sleeps.len().checked_sub(1) {
-            sleeps.swap_remove(number * 7919 % (number + 1));
+            drop(sleeps.swap_remove(number * 7919 % (number + 1)));
         }
         assert_eq!(dropped.get(), 1);
     });

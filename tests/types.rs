@@ -16,8 +16,8 @@ fn sync<T: Sync>() {}
 fn unpin<T: Unpin>() {}
 fn is_send<T: Send>(_: &T) {}
 
-/// `AmbiguousIfSend` has two candidates for a type that is `Send`, so that this does not compile for
-/// one that is.
+/// `AmbiguousIfSend` has two candidates for a type that is `Send`, so that this does not compile
+/// for one that is.
 macro_rules! assert_not_impl {
     ($type:ty, $trait:path) => {{
         trait Ambiguous<A> {

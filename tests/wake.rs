@@ -1,5 +1,7 @@
 //! Wakes: from every kind of thread, at every moment, by wakers of every kind.
 
+#![expect(clippy::waker_clone_wake, reason = "a waker that is cloned elsewhere is what is tested")]
+
 mod common;
 
 use std::future::poll_fn;

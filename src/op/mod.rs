@@ -46,6 +46,7 @@ use crate::ring::unsupported;
 pub use close::{Close, close};
 pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
+pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use poll::{PollAdd, poll_add};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
