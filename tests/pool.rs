@@ -319,8 +319,8 @@ fn metrics_and_load_tell_what_happened() {
     let (first, second) = (pool.runtime(0).metrics(), there.metrics());
     assert_eq!((first.tasks_spawned, first.migrations), (10, 1));
     assert_eq!((second.arrivals, second.operations_started), (11, 10));
-    // Ten tasks and the one that switched; what the other ring sent were the ten ends.
-    assert!(first.messages_sent >= 11 && second.messages_sent >= 10);
+    // Ten tasks, and the one that switched.
+    assert!(first.messages_sent >= 11);
     assert!(second.busy_share() <= 1.0 && second.running >= second.asleep);
     assert_eq!(second.operations_completed, 10);
 }
