@@ -1,0 +1,4 @@
+pub mod hops;
+pub mod local;
+pub mod measure;
+pub mod runtimes;

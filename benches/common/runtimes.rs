@@ -1,0 +1,103 @@
+//! The runtimes that are compared, on the same number of threads, pinned to the same processors.
+
+use std::future::Future;
+use std::io;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use core_affinity::CoreId;
+use ringpool::{Pinning, Pool};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
+
+/// The processors that the two threads of a row run on.
+pub fn cores() -> [usize; 2] {
+    let allowed = core_affinity::get_core_ids().expect("the affinity mask can be read");
+    let first = allowed.first().expect("there is a processor").id;
+    [first, allowed.get(1).map_or(first, |core| core.id)]
+}
+
+/// Pins the calling thread to the first or the second of them.
+pub fn pin(which: usize) {
+    assert!(core_affinity::set_for_current(CoreId { id: cores()[which] }), "cannot pin a thread");
+}
+
+/// How a pool waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// As the builder has it by default: awake for a while, if messages come quickly.
+    Default,
+    /// Asleep, always: `spin_before_sleep` is zero.
+    Asleep,
+}
+
+/// A pool of `threads` rings.
+pub fn pool(threads: usize, waiting: Waiting) -> Pool {
+    let builder = Pool::builder().threads(threads).pinning(Pinning::Cores(cores().to_vec()));
+    let builder = match waiting {
+        Waiting::Default => builder,
+        Waiting::Asleep => builder.spin_before_sleep(Duration::ZERO),
+    };
+    builder.build().expect("io_uring works here")
+}
+
+/// Runs `body` on a current-thread runtime of tokio, on the first processor.
+///
+/// It runs as a spawned task, as the body of `Pool::block_on` does.
+pub fn on_tokio<F>(body: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let thread = std::thread::spawn(|| {
+        pin(0);
+        let runtime = tokio_current_thread().expect("tokio starts");
+        runtime.block_on(async { tokio::spawn(body).await.expect("the body does not panic") })
+    });
+    thread.join().expect("the body does not panic")
+}
+
+/// A current-thread runtime of tokio on the second processor; the first is the body's.
+pub struct TokioNeighbour {
+    pub handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TokioNeighbour {
+    pub fn start() -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (handle_to, handle_from) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            pin(1);
+            let runtime = tokio_current_thread().expect("tokio starts");
+            handle_to.send(runtime.handle().clone()).expect("the starter waits");
+            // Dropping the sender is how it stops.
+            let _ = runtime.block_on(stopped);
+        });
+        let handle = handle_from.recv().expect("the thread starts");
+        Self { handle, stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for TokioNeighbour {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the neighbour does not panic");
+        }
+    }
+}
+
+/// Tokio's own pool: two workers, pinned to one processor each.
+pub fn tokio_two_workers() -> Runtime {
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let pin_worker = move || pin(turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2);
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).on_thread_start(pin_worker).enable_all();
+    builder.build().expect("tokio starts")
+}
+
+fn tokio_current_thread() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
