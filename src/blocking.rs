@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use crate::affinity::CoreSet;
 use crate::context;
 use crate::primitives::lock;
 use crate::task::Task;
@@ -64,6 +65,8 @@ pub(crate) struct BlockingOptions {
     pub(crate) thread_limit: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) thread_name: String,
+    /// Where they may run: not only where the ring runs that makes them.
+    pub(crate) cores: Option<CoreSet>,
 }
 
 /// The threads of one pool.
@@ -139,6 +142,7 @@ impl BlockingPool {
         let (pool, presence) = (self.clone(), state.presence.clone());
         thread::Builder::new().name(self.options.thread_name.clone()).spawn(move || {
             WORKS_FOR.set(Arc::as_ptr(&pool));
+            pool.options.cores.inspect(CoreSet::apply_to_current_thread);
             pool.work();
             drop(presence);
         })?;
@@ -193,9 +197,15 @@ impl BlockingPool {
             (state.sender.take(), state.presence.take())
         };
         drop((sender, presence));
-        for job in self.jobs.try_iter() {
-            self.count(|state| state.queued -= 1);
-            drop(job);
+        // Whoever is counted as queued has sent its job, or is just about to.
+        while self.queued() > 0 {
+            match self.jobs.try_recv() {
+                Ok(job) => {
+                    self.count(|state| state.queued -= 1);
+                    drop(job);
+                }
+                Err(_) => thread::yield_now(),
+            }
         }
     }
 

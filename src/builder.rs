@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use core_affinity::CoreId;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::affinity::{self, CoreSet};
 use crate::blocking::{BlockingOptions, BlockingPool};
 use crate::pool::Pool;
 use crate::ring::RingOptions;
@@ -179,6 +179,7 @@ impl Builder {
             thread_limit: self.blocking_thread_limit,
             keep_alive: self.blocking_keep_alive,
             thread_name: format!("{}-blocking", self.thread_name),
+            cores: CoreSet::of_current_thread(),
         }));
         let (present, all_ended) = unbounded();
         let mut pool = Pool::empty(all_ended, blocking.clone());
@@ -224,15 +225,11 @@ impl Builder {
 
     /// The processor of each thread.
     fn cores(&self, threads: usize) -> io::Result<Vec<Option<usize>>> {
-        let allowed = || -> Vec<usize> {
-            let cores = core_affinity::get_core_ids().unwrap_or_default();
-            cores.into_iter().map(|core| core.id).collect()
-        };
         let chosen = match &self.pinning {
             Pinning::None => Vec::new(),
-            Pinning::OneCoreEach => allowed(),
+            Pinning::OneCoreEach => affinity::allowed_cores(),
             Pinning::Cores(cores) => {
-                let allowed = allowed();
+                let allowed = affinity::allowed_cores();
                 if cores.is_empty() {
                     return Err(invalid("the list of cores to pin to is empty".to_owned()));
                 }
@@ -260,11 +257,6 @@ fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Resul
             .unwrap_or_else(|_| Err(io::Error::other("a ring's thread ended before it began")))?;
     }
     Ok(())
-}
-
-/// Pins the calling thread; says whether that worked.
-pub(crate) fn pin_to(core: usize) -> bool {
-    core_affinity::set_for_current(CoreId { id: core })
 }
 
 /// Runs a hook of the user's.

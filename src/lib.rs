@@ -16,6 +16,7 @@ macro_rules! not_modelled {
 }
 
 not_modelled! {
+    mod affinity;
     mod blocking;
     pub mod buf;
     mod builder;

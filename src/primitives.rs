@@ -52,3 +52,38 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         Err(poisoned) => poisoned.into_inner(),
     }
 }
+
+/// What several models need.
+#[cfg(all(test, ringpool_loom))]
+pub(crate) mod models {
+    use loom::sync::{Arc, Condvar, Mutex};
+
+    /// Numbers for a thread that blocks until there is one: the kernel's part in the models.
+    pub(crate) struct Post {
+        numbers: Mutex<Vec<u32>>,
+        arrived: Condvar,
+    }
+
+    impl Post {
+        pub(crate) fn new() -> Arc<Self> {
+            Arc::new(Self { numbers: Mutex::new(Vec::new()), arrived: Condvar::new() })
+        }
+
+        pub(crate) fn send(&self, number: u32) {
+            self.numbers.lock().unwrap().push(number);
+            self.arrived.notify_one();
+        }
+
+        pub(crate) fn receive(&self) -> u32 {
+            let mut numbers = self.numbers.lock().unwrap();
+            while numbers.is_empty() {
+                numbers = self.arrived.wait(numbers).unwrap();
+            }
+            numbers.remove(0)
+        }
+
+        pub(crate) fn try_receive(&self) -> Option<u32> {
+            self.numbers.lock().unwrap().pop()
+        }
+    }
+}

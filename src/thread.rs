@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use crate::builder::{Doorbell, Hook, call_hook, pin_to};
+use crate::affinity::pin_to;
+use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;

@@ -40,6 +40,7 @@ impl Worker<'_> {
         self.take_messages();
         self.run_tasks();
         self.fire_timers();
+        self.publish();
         if self.local.ready.is_empty() {
             self.idle()
         } else {
@@ -176,7 +177,6 @@ impl Worker<'_> {
     /// Blocks in the kernel until a completion, a bell or the next deadline. The inbox says that we
     /// sleep.
     fn sleep(&mut self) -> io::Result<()> {
-        self.publish();
         let local = self.local;
         let slept_from = Instant::now();
         let limit = local.timers.borrow().next_deadline_ns().map(|deadline_ns| {

@@ -8,6 +8,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use super::*;
+use crate::primitives::models::Post;
 
 /// A task as far as the word is concerned: an output, and a flag that says it was freed.
 struct Fake {
@@ -190,38 +191,34 @@ fn wakers_dropped_elsewhere_and_at_home_free_the_task_once() {
 }
 
 /// Two wakers wake a task whose home polls it whenever a node arrives. The node's link is a plain
-/// cell here: loom complains if two pushes of it overlap.
+/// cell here: loom complains if two pushes of it overlap. A lost wake is a deadlock.
 #[test]
 fn every_wake_is_followed_by_a_poll_and_the_node_is_never_pushed_twice() {
     loom::model(|| {
         let task = Fake::new();
         let link = Arc::new(UnsafeCell::new(()));
-        let in_inbox = Arc::new(AtomicBool::new(false));
+        let inbox = Post::new();
         let events = Arc::new(AtomicUsize::new(0));
         let wakers: Vec<_> = (0..2)
             .map(|_| {
                 let (task, link) = (task.clone(), link.clone());
-                let (in_inbox, events) = (in_inbox.clone(), events.clone());
+                let (inbox, events) = (inbox.clone(), events.clone());
                 thread::spawn(move || {
                     // Relaxed on purpose: the wake itself must publish it.
                     events.fetch_add(1, Ordering::Relaxed);
                     if task.join.link() {
                         link.with_mut(|_| ());
-                        in_inbox.store(true, Ordering::Release);
+                        inbox.send(1);
                     }
                 })
             })
             .collect();
-        let mut seen = 0;
-        while seen < 2 {
-            if in_inbox.swap(false, Ordering::Acquire) {
-                link.with_mut(|_| ());
-                let _ = task.join.unlink();
-                seen = events.load(Ordering::Relaxed);
-            } else {
-                thread::yield_now();
-            }
-        }
+        while {
+            inbox.receive();
+            link.with_mut(|_| ());
+            let _ = task.join.unlink();
+            events.load(Ordering::Relaxed) < 2
+        } {}
         wakers.into_iter().for_each(|waker| waker.join().unwrap());
     });
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::timer::{Ended, Timer};
+use super::timer::{Ended, NotArmed, Timer};
 use super::{from_now, since_start_ns};
 
 /// Waits until `duration` has passed.
@@ -91,12 +91,15 @@ impl Future for Sleep {
         }
         // A moment that has passed already is found by the ring in its next turn; asking the clock
         // here would cost more than all the rest.
-        self.timer = Timer::arm(since_start_ns(self.deadline), cx.waker());
-        assert!(
-            self.timer.is_some(),
-            "a sleep needs the clock of a ring, and this thread has no ring; \
-             await it in a task of a pool"
-        );
+        match Timer::arm(since_start_ns(self.deadline), cx.waker()) {
+            Ok(timer) => self.timer = Some(timer),
+            // The task is about to be cancelled.
+            Err(NotArmed::RingStops) => {}
+            Err(NotArmed::NoRing) => panic!(
+                "a sleep needs the clock of a ring, and this thread has no ring; \
+                 await it in a task of a pool"
+            ),
+        }
         Poll::Pending
     }
 }

@@ -38,11 +38,23 @@ pub(super) enum Ended {
     RingStopped,
 }
 
+/// Why there is no timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotArmed {
+    /// The calling thread has no ring.
+    NoRing,
+    /// The ring is stopping, and cancels all its tasks.
+    RingStops,
+}
+
 impl Timer {
-    /// Arms a timer on the calling thread's ring; `None` if it has none that runs.
-    pub(super) fn arm(deadline_ns: u64, waker: &Waker) -> Option<Self> {
+    /// Arms a timer on the calling thread's ring.
+    pub(super) fn arm(deadline_ns: u64, waker: &Waker) -> Result<Self, NotArmed> {
         context::with(|local| {
-            let local = local?;
+            let local = local.ok_or(NotArmed::NoRing)?;
+            if local.stopping.get() {
+                return Err(NotArmed::RingStops);
+            }
             // The user's code, before anything is borrowed.
             let waker = waker.clone();
             let cell = recycle::take(Layout::new::<TimerCell>()).cast::<TimerCell>();
@@ -51,7 +63,7 @@ impl Timer {
             unsafe { cell.write(TimerCell { header, heap_index: Cell::new(0) }) };
             // SAFETY: it stays until the clock or `stop` has taken it out.
             unsafe { local.timers.borrow_mut().insert(deadline_ns, cell) };
-            Some(Self(cell))
+            Ok(Self(cell))
         })
     }
 
