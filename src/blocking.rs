@@ -6,8 +6,8 @@
 //! come for it. The result goes home through the job's task; no thread waits for it.
 
 use std::cell::Cell;
-use std::ptr;
 use std::panic::Location;
+use std::ptr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};

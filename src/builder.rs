@@ -186,14 +186,21 @@ impl Builder {
         // Declared after the pool, and so dropped before it: on an error the pool waits for all.
         let presence = present;
         let (ready, reports) = unbounded();
+        let mut started = Ok(());
         for (index, core) in cores.into_iter().enumerate() {
             let shared = Arc::new(Shared::new(index, core, blocking.clone()));
             let options = self.thread_options(ready.clone(), presence.clone());
-            // Dropping the pool on an error stops those that have been started.
-            pool.add(Runtime::new(shared.clone()), thread::start(shared, options)?);
+            match thread::start(shared.clone(), options) {
+                Ok(thread) => pool.add(Runtime::new(shared), thread),
+                Err(error) => {
+                    started = Err(error);
+                    break;
+                }
+            }
         }
         drop((ready, presence));
-        wait_for_all(&reports, threads)?;
+        // Dropping the pool on an error stops those that have been started.
+        started.and(wait_for_all(&reports, pool.len()))?;
         Ok(pool)
     }
 
@@ -235,7 +242,7 @@ impl Builder {
                 }
                 if let Some(unknown) = cores.iter().find(|core| !allowed.contains(core)) {
                     return Err(invalid(format!(
-                        "there is no core {unknown} that this process may use; it may use {allowed:?}"
+                        "this process cannot use core {unknown}; there are {allowed:?}"
                     )));
                 }
                 cores.clone()
@@ -249,14 +256,11 @@ fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-/// Waits until every thread has its ring, or one says why it has not.
+/// Waits until every thread has its ring, or has said why it has not: a ring can be told to stop
+/// only once it can be reached. Gives the first error.
 fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Result<()> {
-    for _ in 0..threads {
-        reports
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("a ring's thread ended before it began")))?;
-    }
-    Ok(())
+    let ended = || io::Error::other("a ring's thread ended before it began");
+    (0..threads).fold(Ok(()), |all, _| all.and(reports.recv().unwrap_or_else(|_| Err(ended()))))
 }
 
 /// Runs a hook of the user's.

@@ -115,12 +115,8 @@ pub fn capabilities() -> Capabilities {
 fn probe() -> Result<Features, SetupError> {
     let open = || ring::open(&RingOptions::default()).map(|opened| opened.features);
     let builder = thread::Builder::new().name(String::from("ringpool-probe"));
-    let prober = builder
-        .spawn(open)
-        .map_err(|error| SetupError::Other(thread_error(error)))?;
-    prober
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    let prober = builder.spawn(open).map_err(|error| SetupError::Other(thread_error(error)))?;
+    prober.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn thread_error(error: io::Error) -> io::Error {
@@ -151,56 +147,24 @@ fn features(found: &Features) -> Vec<Feature> {
     [
         ("rings without an index array", "6.6", found.no_sqarray),
         ("multishot reads", "6.7", operation(opcode::ReadMulti::CODE)),
-        (
-            "waiting for child processes",
-            "6.7",
-            operation(opcode::WaitId::CODE),
-        ),
-        (
-            "binding and listening through a ring",
-            "6.11",
-            operation(opcode::Listen::CODE),
-        ),
+        ("waiting for child processes", "6.7", operation(opcode::WaitId::CODE)),
+        ("binding and listening through a ring", "6.11", operation(opcode::Listen::CODE)),
         ("fast messages between rings", "6.12", found.fast_msg_ring),
         ("waits that gather completions", "6.12", found.min_timeout),
-        (
-            "messages from threads without a ring",
-            "6.13",
-            found.sync_msg_ring,
-        ),
-        (
-            "idle waits that do not count as I/O wait",
-            "6.15",
-            found.no_iowait,
-        ),
-        (
-            "pipes made through a ring",
-            "6.16",
-            operation(opcode::Pipe::CODE),
-        ),
+        ("messages from threads without a ring", "6.13", found.sync_msg_ring),
+        ("idle waits that do not count as I/O wait", "6.15", found.no_iowait),
+        ("pipes made through a ring", "6.16", operation(opcode::Pipe::CODE)),
     ]
-    .map(|(name, since, available)| Feature {
-        name,
-        since,
-        available,
-    })
+    .map(|(name, since, available)| Feature { name, since, available })
     .into()
 }
 
 fn doorbell_from_rings(found: &Features) -> DoorbellKind {
-    if found.fast_msg_ring {
-        DoorbellKind::RingMessage
-    } else {
-        DoorbellKind::EventFd
-    }
+    if found.fast_msg_ring { DoorbellKind::RingMessage } else { DoorbellKind::EventFd }
 }
 
 fn doorbell_from_threads(found: &Features) -> DoorbellKind {
-    if found.sync_msg_ring {
-        DoorbellKind::SyncMessage
-    } else {
-        DoorbellKind::EventFd
-    }
+    if found.sync_msg_ring { DoorbellKind::SyncMessage } else { DoorbellKind::EventFd }
 }
 
 fn operations_missing(found: &Features) -> Vec<MissingOperation> {
@@ -224,12 +188,7 @@ impl Capabilities {
     /// Writes the part that only a working ring can tell.
     fn write_details(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "io_uring: usable")?;
-        for Feature {
-            name,
-            since,
-            available,
-        } in &self.features
-        {
+        for Feature { name, since, available } in &self.features {
             let answer = if *available { "yes" } else { "no" };
             writeln!(formatter, "  {answer:<3} {name} (since Linux {since})")?;
         }
@@ -241,15 +200,10 @@ impl Capabilities {
                 writeln!(formatter, "doorbell from {from}: {doorbell}")?;
             }
         }
-        write!(
-            formatter,
-            "operations: {} known to this kernel",
-            self.operations_supported
-        )?;
+        write!(formatter, "operations: {} known to this kernel", self.operations_supported)?;
         let missing = self.operations_missing.iter();
-        let missing: Vec<_> = missing
-            .map(|MissingOperation { name, since }| format!("{name} ({since})"))
-            .collect();
+        let missing: Vec<_> =
+            missing.map(|MissingOperation { name, since }| format!("{name} ({since})")).collect();
         if !missing.is_empty() {
             write!(formatter, ", without {}", missing.join(", "))?;
         }
@@ -269,22 +223,12 @@ impl fmt::Display for DoorbellKind {
 
 impl fmt::Display for Limits {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "locked memory: {}",
-            Limit(self.memlock_bytes, " bytes")
-        )?;
+        writeln!(formatter, "locked memory: {}", Limit(self.memlock_bytes, " bytes"))?;
         writeln!(formatter, "open files: {}", Limit(self.open_files, ""))?;
         let (files, others) = (self.io_workers_on_files, self.io_workers_on_others);
-        writeln!(
-            formatter,
-            "kernel workers of a ring: {files} for files, {others} for the rest"
-        )?;
+        writeln!(formatter, "kernel workers of a ring: {files} for files, {others} for the rest")?;
         let (allowed, online) = (self.processors_allowed, self.processors_online);
-        writeln!(
-            formatter,
-            "processors: {allowed} allowed of {online} online"
-        )
+        writeln!(formatter, "processors: {allowed} allowed of {online} online")
     }
 }
 
@@ -331,42 +275,21 @@ mod tests {
         let capabilities = report(String::from("6.1.0"), Ok(floor()), LIMITS);
         assert_eq!(capabilities.doorbell_from_rings, Some(DoorbellKind::EventFd));
         assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
-        assert!(
-            capabilities
-                .features
-                .iter()
-                .all(|feature| !feature.available)
-        );
+        assert!(capabilities.features.iter().all(|feature| !feature.available));
         assert_eq!(capabilities.operations_supported, 49);
         let text = capabilities.to_string();
-        assert!(
-            text.contains("no  fast messages between rings (since Linux 6.12)"),
-            "{text}"
-        );
-        assert!(
-            text.contains("49 known to this kernel, without READ_MULTISHOT (6.7)"),
-            "{text}"
-        );
-        assert!(
-            text.contains("locked memory: at most 65536 bytes"),
-            "{text}"
-        );
+        assert!(text.contains("no  fast messages between rings (since Linux 6.12)"), "{text}");
+        assert!(text.contains("49 known to this kernel, without READ_MULTISHOT (6.7)"), "{text}");
+        assert!(text.contains("locked memory: at most 65536 bytes"), "{text}");
         assert!(text.contains("open files: unlimited"), "{text}");
         assert!(text.contains("processors: 2 allowed of 8 online"), "{text}");
     }
 
     #[test]
     fn on_6_12_only_rings_send_messages() {
-        let found = Features {
-            min_timeout: true,
-            fast_msg_ring: true,
-            ..floor()
-        };
+        let found = Features { min_timeout: true, fast_msg_ring: true, ..floor() };
         let capabilities = report(String::from("6.12.0"), Ok(found), LIMITS);
-        assert_eq!(
-            capabilities.doorbell_from_rings,
-            Some(DoorbellKind::RingMessage)
-        );
+        assert_eq!(capabilities.doorbell_from_rings, Some(DoorbellKind::RingMessage));
         assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
     }
 
@@ -378,10 +301,7 @@ mod tests {
         assert!(capabilities.features.is_empty());
         assert_eq!(capabilities.doorbell_from_rings, None);
         let text = capabilities.to_string();
-        assert!(
-            text.contains(&format!("io_uring: not usable: {why}")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("io_uring: not usable: {why}")), "{text}");
         assert!(!text.contains("doorbell"), "{text}");
         assert!(text.contains("Linux 6.6.0"), "{text}");
     }

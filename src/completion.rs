@@ -26,10 +26,10 @@
 //!
 //! # Why the waker is two atomic words
 //!
-//! Home must take the waker out *before* it settles the cell, since from that moment the future may free
-//! the cell; but until then the future may replace the waker. So home reads the two words, and then
-//! settles it with a compare-exchange that fails if the version has changed since: then it reads
-//! again. What it has read belongs to it only if the exchange succeeds. That makes one locked
+//! Home must take the waker out *before* it settles the cell, since from that moment the future may
+//! free the cell; but until then the future may replace the waker. So home reads the two words, and
+//! then settles it with a compare-exchange that fails if the version has changed since: then it
+//! reads again. What it has read belongs to it only if the exchange succeeds. That makes one locked
 //! instruction for a completion, and none for a future that is polled first and last at home.
 
 use std::ptr;
@@ -205,6 +205,9 @@ impl Completion {
         ptr::eq(data, waker.data()) && ptr::eq(vtable, waker.vtable())
     }
 
+    /// # Safety
+    ///
+    /// The caller is the future.
     #[cold]
     unsafe fn replace_waker(&self, waker: &Waker) -> Option<Outcome> {
         let fresh = waker.clone();
@@ -278,28 +281,29 @@ impl Completion {
         }
     }
 
-    /// The future is being dropped. `elsewhere`: on a thread that is not home.
+    /// The future is being dropped. `elsewhere`: on a thread that is not home. Gives the waker that
+    /// was waiting: it is the user's, so it is dropped when all else is done.
     ///
     /// # Safety
     ///
     /// The caller is the future, and does not touch the cell afterwards except as the answer says.
-    pub(crate) unsafe fn abandon(&self, elsewhere: bool) -> Abandoned {
+    pub(crate) unsafe fn abandon(&self, elsewhere: bool) -> (Abandoned, Option<Waker>) {
         let also = if elsewhere { ABANDONED | LINKED } else { ABANDONED };
         match self.take_back_waker(|now| if now & DONE == 0 { also } else { ABANDONED }) {
-            Err(IsSettled) => Abandoned::Settled,
+            Err(IsSettled) => (Abandoned::Settled, None),
             Ok((before, waker)) => {
-                drop(waker);
-                match (before & LINKED != 0, elsewhere) {
+                let abandoned = match (before & LINKED != 0, elsewhere) {
                     (true, _) => Abandoned::NodeUnderWay,
                     (false, true) => Abandoned::PushNode,
                     (false, false) => Abandoned::Pending,
-                }
+                };
+                (abandoned, waker)
             }
         }
     }
 
-    /// As [`abandon`](Self::abandon), without locked instructions: at home, for a cell whose node is
-    /// never pushed by a future that lives on. Says whether it was settled, and gives the waker.
+    /// As [`abandon`](Self::abandon), without locked instructions: at home, for a cell whose node
+    /// is never pushed by a future that lives on. Says whether it was settled, and gives the waker.
     ///
     /// # Safety
     ///

@@ -159,7 +159,7 @@ fn a_future_dropped_elsewhere_beside_completion_is_freed_once() {
         let (theirs, post) = (fake.clone(), inbox.clone());
         let dropper = thread::spawn(move || {
             // SAFETY: the model's only future.
-            match unsafe { theirs.completion.abandon(true) } {
+            match unsafe { theirs.completion.abandon(true) }.0 {
                 Abandoned::Settled => theirs.free(),
                 Abandoned::PushNode => post.send(1),
                 other => unreachable!("{other:?}"),
@@ -184,7 +184,7 @@ fn a_node_that_comes_in_before_the_completion_leaves_the_cell_to_it() {
         let (theirs, post) = (fake.clone(), inbox.clone());
         let dropper = thread::spawn(move || {
             // SAFETY: the model's only future.
-            assert_eq!(unsafe { theirs.completion.abandon(true) }, Abandoned::PushNode);
+            assert_eq!(unsafe { theirs.completion.abandon(true) }.0, Abandoned::PushNode);
             post.send(1);
         });
         inbox.receive();
@@ -208,7 +208,7 @@ fn cancel_beside_completion(drop_it: bool) {
             post.send(u32::from(unsafe { theirs.completion.link() }));
             if drop_it {
                 // SAFETY: the model's only future.
-                match unsafe { theirs.completion.abandon(true) } {
+                match unsafe { theirs.completion.abandon(true) }.0 {
                     Abandoned::Settled => theirs.free(),
                     Abandoned::NodeUnderWay => {}
                     other => unreachable!("{other:?}"),

@@ -1,48 +1,75 @@
-//! A budget for tasks that are always ready.
+//! The budget that keeps a task on an always-ready channel from starving its ring.
 //!
-//! A future that loops over something that is ready every time, a channel that never runs empty,
-//! would never return to its ring. So the ring gives a task a budget for each poll; whatever is
-//! ready at once costs a unit; and when the budget is spent, the operation wakes the task and says
-//! `Pending`, and the ring comes by before it goes on.
+//! The loop of a ring calls [`reset`] before it polls a task. Each operation that would have
+//! succeeded without waiting costs one unit; with none left the operation wakes its own task and
+//! says `Pending`, so the ring gets a turn. A thread that never called [`reset`] has no limit:
+//! plain threads and foreign executors notice nothing.
 
 use std::cell::Cell;
 use std::task::{Context, Poll};
 
-/// Units a task has for one poll.
-pub(crate) const BUDGET: u16 = 128;
-/// No limit: on plain threads and under foreign executors.
-const UNLIMITED: u16 = u16::MAX;
+/// What a ring gives a task for each poll.
+pub(crate) const BUDGET_PER_POLL: u16 = 128;
+
+/// No limit: what every thread starts with, and what the loop goes back to between polls.
+pub(crate) const UNLIMITED: u16 = u16::MAX;
 
 thread_local! {
-    static LEFT: Cell<u16> = const { Cell::new(UNLIMITED) };
+    static BUDGET: Cell<u16> = const { Cell::new(UNLIMITED) };
 }
 
-/// The executor: gives the task that is polled next `units`.
+/// Gives the task about to be polled on this thread `units` operations.
 #[inline]
 pub(crate) fn reset(units: u16) {
-    LEFT.set(units);
+    BUDGET.set(units);
 }
 
-/// The executor: no task is being polled any more.
+/// `Ready` while there is budget; else wakes the task at once and says `Pending`.
+///
+/// To be called before anything is touched, so that nothing has to be put back.
 #[inline]
-pub(crate) fn lift() {
-    LEFT.set(UNLIMITED);
+pub(crate) fn poll_proceed(context: &Context<'_>) -> Poll<()> {
+    if BUDGET.get() == 0 {
+        context.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    Poll::Ready(())
 }
 
-/// Takes a unit, or asks for another poll if there is none left. To be called before an operation
-/// that may be ready at once takes effect.
+/// Takes one unit for an operation that succeeded.
 #[inline]
-pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
-    let left = LEFT.try_with(Cell::get).unwrap_or(UNLIMITED);
-    match left {
-        UNLIMITED => Poll::Ready(()),
-        0 => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
+pub(crate) fn spend() {
+    let units = BUDGET.get();
+    if units != UNLIMITED && units != 0 {
+        BUDGET.set(units - 1);
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn a_spent_budget_stops_the_task_until_the_next_reset() {
+        let context = Context::from_waker(Waker::noop());
+        reset(2);
+        for _ in 0..2 {
+            assert_eq!(poll_proceed(&context), Poll::Ready(()));
+            spend();
         }
-        left => {
-            LEFT.set(left - 1);
-            Poll::Ready(())
+        assert_eq!(poll_proceed(&context), Poll::Pending);
+        reset(1);
+        assert_eq!(poll_proceed(&context), Poll::Ready(()));
+        reset(UNLIMITED);
+    }
+
+    #[test]
+    fn a_thread_without_a_budget_has_no_limit() {
+        let context = Context::from_waker(Waker::noop());
+        for _ in 0..200_000 {
+            spend();
         }
+        assert_eq!(poll_proceed(&context), Poll::Ready(()));
     }
 }

@@ -6,9 +6,12 @@
 
 #[cfg(not(ringpool_loom))]
 mod chosen {
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
+    pub(crate) use std::thread::yield_now;
 
     /// `std::cell::UnsafeCell` with loom's interface, so that a model can watch every access.
     #[derive(Debug)]
@@ -37,9 +40,12 @@ mod chosen {
 #[cfg(ringpool_loom)]
 mod chosen {
     pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
+    pub(crate) use loom::thread::yield_now;
 }
 
 pub(crate) use chosen::*;

@@ -83,6 +83,10 @@ impl Drop for Shared {
 }
 
 /// The stop message came out of our inbox: the loop sees the flag.
+///
+/// # Safety
+///
+/// Safe anywhere, in fact; it is one of the functions given to `Node::new`.
 unsafe fn deliver_stop(_: NonNull<Node>) {
     context::with(|local| {
         let local = local.expect("messages are delivered on a ring's thread");

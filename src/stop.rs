@@ -4,7 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
-use crate::inbox::Node;
 use crate::task::run;
 use crate::time::{since_start_ns, timer};
 use crate::worker::Worker;
@@ -60,20 +59,21 @@ impl Worker<'_> {
     /// Takes the last messages, and lets nobody send another.
     fn close(&mut self) {
         let local = self.local;
-        for node in local.mailbox.inbox.close() {
-            // SAFETY: it came out of our own inbox.
-            unsafe { Node::deliver(node) };
+        for message in local.mailbox.inbox.close() {
+            message.deliver();
         }
-        end_tasks(local);
-        timer::stop_all(local);
+        end_everything(local);
         local.mailbox.gate.shut();
     }
 }
 
-/// Ends the tasks that are left: those that came with the last messages, and those whose operations
-/// the kernel keeps.
-fn end_tasks(local: &Local) {
-    while run::run_next(local) {}
-    run::finish_those_winding_down(local);
-    while run::run_next(local) {}
+/// Ends the tasks that are left on a ring that has closed: those that came with the last messages,
+/// those whose operations the kernel keeps, and those that destructors, wakers and hooks of the
+/// user's spawn while we are at it.
+pub(crate) fn end_everything(local: &Local) {
+    while local.live.len() > 0 || !local.ready.is_empty() || local.timers.borrow().len() > 0 {
+        while run::run_next(local) {}
+        run::finish_those_winding_down(local);
+        timer::stop_all(local);
+    }
 }

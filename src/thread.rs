@@ -14,7 +14,9 @@ use crate::context::{self, Local};
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::sleep::SpinPolicy;
+use crate::stop;
 use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::task::run::shielded;
 use crate::time::heap::TimerHeap;
 use crate::worker::Worker;
 
@@ -78,12 +80,16 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     let _ = options.ready.send(Ok(()));
     let mut worker = Worker { local: &local, event_fd, spin, reaped: Vec::new() };
     if let Err(error) = worker.run() {
-        eprintln!("ringpool: ring {} fails and stops: {error}", shared.index);
+        let index = shared.index;
+        // Printing panics where stderr is gone.
+        let _ = shielded(|| eprintln!("ringpool: ring {index} fails and stops: {error}"));
         shared.request_stop(Instant::now());
     }
     worker.stop();
     // Nobody is left to hear of it.
     let _ = call_hook(options.on_stop.as_ref(), shared.index);
+    // What the hook has spawned.
+    stop::end_everything(&local);
     drop(entered);
 }
 
@@ -92,7 +98,8 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
     if let Some(core) = shared.core
         && !pin_to(core)
     {
-        return Err(io::Error::other(format!("thread {} could not be pinned to core {core}", shared.index)));
+        let message = format!("thread {} could not be pinned to core {core}", shared.index);
+        return Err(io::Error::other(message));
     }
     let ring = Ring::new(open(&options.ring)?);
     call_hook(options.on_start.as_ref(), shared.index)?;

@@ -6,12 +6,10 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
-use crate::inbox::Node;
-use crate::op::cell;
-use crate::ring::{Reaped, UserData, doorbell, more_follow};
+use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::run;
-use crate::time::{since_start_ns, timer};
+use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
 const POLLS_PER_TURN: usize = 64;
@@ -38,23 +36,22 @@ impl Worker<'_> {
 
     fn turn(&mut self) -> io::Result<()> {
         self.take_messages();
+        if self.local.stopping.get() {
+            // Nothing else would wake a ring that went to sleep now.
+            return Ok(());
+        }
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if self.local.ready.is_empty() {
-            self.idle()
-        } else {
-            self.submit_and_reap()
-        }
+        if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
     }
 
     /// Takes what others sent.
     #[inline]
     pub(crate) fn take_messages(&self) {
         let mut count = 0;
-        for node in self.local.mailbox.inbox.take_all() {
-            // SAFETY: it came out of our own inbox.
-            unsafe { Node::deliver(node) };
+        for message in self.local.mailbox.inbox.take_all() {
+            message.deliver();
             count += 1;
         }
         if count > 0 {
@@ -80,8 +77,7 @@ impl Worker<'_> {
         loop {
             let due = self.local.timers.borrow_mut().pop_due(now_ns);
             let Some(timer) = due else { return };
-            // SAFETY: taken out of the heap, at home, nothing borrowed.
-            unsafe { timer::fire(self.local, timer) };
+            timer.fire(self.local);
         }
     }
 
@@ -107,24 +103,19 @@ impl Worker<'_> {
     }
 
     #[inline]
-    fn act_on(&self, Reaped { user_data, outcome }: Reaped) {
+    fn act_on(&self, completion: Reaped) {
         let local = self.local;
-        match user_data {
-            UserData::Cell(cell) => {
-                local.ring.borrow_mut().finished();
-                local.counters().operations_completed.add(1);
-                // SAFETY: the kernel is done with it; at home, once, nothing borrowed.
-                unsafe { cell::complete(local, cell, outcome) };
-            }
-            UserData::Doorbell(mailbox) if outcome.result < 0 => doorbell::message_failed(mailbox),
-            UserData::Bell => local.counters().doorbells_received.add(1),
-            UserData::EventFd => {
+        match completion {
+            Reaped::Operation(done) => done.complete(local),
+            Reaped::DoorbellFailed(mailbox) => doorbell::message_failed(mailbox),
+            Reaped::Bell => local.counters().doorbells_received.add(1),
+            Reaped::EventFd { more_follow } => {
                 local.counters().doorbells_received.add(1);
-                if !more_follow(outcome.flags) {
+                if !more_follow {
                     local.ring.borrow_mut().watch_eventfd(&self.event_fd);
                 }
             }
-            UserData::Doorbell(_) | UserData::Nobody => {}
+            Reaped::Nothing => {}
         }
     }
 

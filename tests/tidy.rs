@@ -15,11 +15,21 @@ const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
 
 /// The files and folders of the crate that may hold `unsafe`.
-const UNSAFE_ALLOWED: [&str; 11] = [
+const UNSAFE_ALLOWED: [&str; 18] = [
     "src/ring/",
     "src/op/",
     "src/task/",
     "src/inbox.rs",
+    "src/inbox_models.rs",
+    "src/completion.rs",
+    "src/completion_models.rs",
+    // One pointer a thread.
+    "src/context.rs",
+    // The stop message, and a future that borrows from the caller of `block_on`.
+    "src/runtime.rs",
+    "src/pool.rs",
+    // Two system calls.
+    "src/affinity.rs",
     "src/mailbox.rs",
     "src/recycle.rs",
     "src/buf/",
@@ -169,8 +179,10 @@ fn function_length(source: &Source) -> Vec<(usize, String)> {
     long.map(|block| (block.first, message(block))).collect()
 }
 
+/// A row of a table cannot be broken.
 fn columns(source: &Source) -> Vec<(usize, String)> {
-    let is_bad = |line: &&String| line.chars().count() > COLUMNS_MAX;
+    let is_table = |line: &str| ["//! |", "/// |"].iter().any(|start| line.starts_with(start));
+    let is_bad = |line: &&String| line.chars().count() > COLUMNS_MAX && !is_table(line);
     find_lines(&source.text, is_bad, &format!("a line has at most {COLUMNS_MAX} columns"))
 }
 
@@ -204,13 +216,20 @@ fn unsafe_has_a_reason(source: &Source) -> Vec<(usize, String)> {
 fn unsafe_function_states_its_demands(source: &Source) -> Vec<(usize, String)> {
     let is_stated = |line| {
         let comments = source.attached_comments(line);
+        // A function that is put into a table may point to the demands stated there.
         comments.contains("# Safety") || comments.contains("SAFETY:")
     };
+    let is_exempt = |line| is_model(source) || source.is_in_tests(line);
     unsafes(source)
         .filter(|(_, after)| declares_a_function(after))
-        .filter(|(line, _)| !is_stated(*line))
+        .filter(|(line, _)| !is_stated(*line) && !is_exempt(*line))
         .map(|(line, _)| (line, String::from("an unsafe fn has a section # Safety")))
         .collect()
+}
+
+/// A file of loom models is a test that stands beside what it models.
+fn is_model(source: &Source) -> bool {
+    source.path.ends_with("models.rs")
 }
 
 /// Tells a declaration from the type of a function pointer, which has no name.
@@ -229,7 +248,8 @@ fn unsafe_stays_in_its_place(source: &Source) -> Vec<(usize, String)> {
 }
 
 fn orderings_have_a_reason(source: &Source) -> Vec<(usize, String)> {
-    if !source.path.starts_with("src/") || COUNTERS.contains(&source.path.as_str()) {
+    let is_exempt = COUNTERS.contains(&source.path.as_str()) || is_model(source);
+    if !source.path.starts_with("src/") || is_exempt {
         return Vec::new();
     }
     let uses = |line: &usize| ORDERINGS.iter().any(|name| source.code[*line].contains(name));

@@ -23,6 +23,7 @@ unsafe impl IoBufMut for Vec<u8> {
         self.capacity()
     }
 
+    // SAFETY: demanded of the caller by the trait.
     unsafe fn set_initialized_len(&mut self, len: usize) {
         // SAFETY: the caller's promise.
         unsafe { self.set_len(len) };
@@ -50,6 +51,7 @@ unsafe impl IoBufMut for Box<[u8]> {
         self.len()
     }
 
+    // SAFETY: demanded of the caller by the trait.
     unsafe fn set_initialized_len(&mut self, _: usize) {}
 }
 
@@ -74,6 +76,7 @@ unsafe impl<const N: usize> IoBufMut for [u8; N] {
         N
     }
 
+    // SAFETY: demanded of the caller by the trait.
     unsafe fn set_initialized_len(&mut self, _: usize) {}
 }
 

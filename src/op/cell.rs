@@ -149,6 +149,11 @@ unsafe fn send_orphan_home(local: &Local, cell: NonNull<CellHeader>) {
 }
 
 /// A cell's node came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for, and came out of
+/// the calling thread's inbox.
 unsafe fn deliver(node: NonNull<Node>) {
     // SAFETY: this function is only ever given to the `node` of a cell's header.
     let cell = unsafe { node.byte_sub(offset_of!(CellHeader, node)) }.cast::<CellHeader>();
@@ -184,12 +189,12 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
         local.filter(|_| header.vtable.leaves_orphan).and_then(Orphan::of_current)
     });
     // SAFETY: the caller is the future.
-    let abandoned = unsafe { header.completion.abandon(!at_home) };
+    let (abandoned, waker) = unsafe { header.completion.abandon(!at_home) };
     match abandoned {
         Abandoned::Settled => {
-            // SAFETY: settled, so it is ours.
-            unsafe { dispose_and_free(cell) };
             forget_orphan(orphan);
+            // SAFETY: settled, so it is ours. The user's code, so last.
+            unsafe { dispose_and_free(cell) };
         }
         // The node that is under way was pushed before there was an orphan, and the cell may be
         // home's already.
@@ -208,6 +213,8 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
             unsafe { push_node(cell) };
         }
     }
+    // The user's code, which may panic, so last.
+    drop(waker);
 }
 
 fn forget_orphan(orphan: Option<Orphan>) {
@@ -238,10 +245,9 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
         Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {}
         Unlinked::Settled(Settled::Wake(waker)) => waker.into_iter().for_each(run::wake),
         Unlinked::Settled(Settled::Orphaned) => {
-            let orphan = header.orphan.take();
+            forget_orphan(header.orphan.take());
             // SAFETY: settled, and nobody else's.
             unsafe { dispose_and_free(cell) };
-            forget_orphan(orphan);
         }
     }
 }

@@ -7,9 +7,23 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+pub(crate) mod address;
 pub(crate) mod cell;
+mod close;
 mod descriptor;
 mod nop;
+mod open;
+pub(crate) mod parked;
+mod path;
+mod poll;
+mod position;
+mod read;
+pub(crate) mod rest;
+mod socket;
+mod statx;
+mod sync;
+mod transfer;
+mod write;
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
@@ -29,8 +43,21 @@ use crate::context::{self, Local};
 use crate::recycle;
 use crate::ring::unsupported;
 
+pub use close::{Close, close};
 pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
+pub use open::{OpenAt2, openat2};
+pub use poll::{PollAdd, poll_add};
+pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
+pub use socket::{
+    Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
+    socket,
+};
+pub use statx::{Statx, statx};
+pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
+pub(crate) use transfer::recv_expecting;
+pub use transfer::{Recv, Send, recv, send};
+pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 
 /// What an operation asks of the kernel, and what the answer means.
 ///
@@ -41,6 +68,10 @@ pub use nop::{Nop, nop};
 pub unsafe trait Operation: std::marker::Send + 'static {
     /// What the future gives.
     type Output;
+
+    /// Whether the kernel is told when nobody waits any more. Not so for an operation of which one
+    /// could not tell afterwards whether it has taken effect.
+    const STOPS: bool = true;
 
     /// Writes the submission entry; `self` is where it will stay until the kernel has finished.
     fn entry(&mut self) -> squeue::Entry;
@@ -66,8 +97,8 @@ pub struct Op<O: Operation> {
 
 enum State<O> {
     Unstarted(O),
-    /// Cancelled before it began.
-    Cancelled(O),
+    /// It will not begin: it was cancelled before, or cannot be submitted at all.
+    Refused(O, io::Error),
     Started(Started<O>),
     Finished,
 }
@@ -104,13 +135,18 @@ impl<O: Operation> Op<O> {
         Self { state: State::Unstarted(operation) }
     }
 
+    /// An operation that fails when it is polled: what it was given is found wrong already.
+    pub(crate) fn refused(operation: O, error: io::Error) -> Self {
+        Self { state: State::Refused(operation, error) }
+    }
+
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
     /// with which it was done, or [`ECANCELED`](libc::ECANCELED), and in both cases all it owns.
     ///
     /// One that has not begun never will, and gives `ECANCELED`.
     pub fn cancel(mut self) -> Self {
         self.state = match self.state {
-            State::Unstarted(operation) => State::Cancelled(operation),
+            State::Unstarted(operation) => State::Refused(operation, cancelled()),
             State::Started(started) => {
                 // SAFETY: we are the cell's future.
                 unsafe { cell::request_cancel(started.cell) };
@@ -128,17 +164,15 @@ impl<O: Operation> Op<O> {
         };
         context::with(|local| match local {
             None => Poll::Ready(operation.finish(Err(not_on_a_ring()))),
-            Some(local) if local.stopping.get() => {
-                Poll::Ready(operation.finish(Err(cancelled())))
-            }
+            Some(local) if local.stopping.get() => Poll::Ready(operation.finish(Err(cancelled()))),
             Some(local) => self.submit(local, operation, cx),
         })
     }
 
-    fn finish_cancelled(&mut self) -> Poll<O::Output> {
+    fn finish_refused(&mut self) -> Poll<O::Output> {
         match std::mem::replace(&mut self.state, State::Finished) {
-            State::Cancelled(operation) => Poll::Ready(operation.finish(Err(cancelled()))),
-            _ => unreachable!("called on a cancelled operation"),
+            State::Refused(operation, error) => Poll::Ready(operation.finish(Err(error))),
+            _ => unreachable!("called on a refused operation"),
         }
     }
 
@@ -175,7 +209,7 @@ impl<O: Operation> Future for Op<O> {
         let this = self.get_mut();
         match &this.state {
             State::Unstarted(_) => this.start(cx),
-            State::Cancelled(_) => this.finish_cancelled(),
+            State::Refused(..) => this.finish_refused(),
             State::Started(started) => {
                 // SAFETY: we are the future, so the cell is there.
                 let completion = unsafe { &started.cell.as_ref().completion };
@@ -198,7 +232,7 @@ impl<O: Operation> fmt::Debug for Op<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
             State::Unstarted(_) => "unstarted",
-            State::Cancelled(_) => "cancelled",
+            State::Refused(..) => "refused",
             State::Started(_) => "started",
             State::Finished => "finished",
         };
@@ -226,8 +260,12 @@ fn not_on_a_ring() -> io::Error {
 struct Types<O>(PhantomData<O>);
 
 impl<O: Operation> Types<O> {
-    const VTABLE: &'static CellVTable =
-        &CellVTable { leaves_orphan: true, stop, dispose: dispose::<O>, free: free::<O> };
+    const VTABLE: &'static CellVTable = &CellVTable {
+        leaves_orphan: true,
+        stop: if O::STOPS { stop } else { let_it_end },
+        dispose: dispose::<O>,
+        free: free::<O>,
+    };
 }
 
 /// # Safety
@@ -252,11 +290,22 @@ unsafe fn take_apart<O>(cell: NonNull<CellHeader>) -> O {
 }
 
 /// The future of an operation is gone, or wants it to end.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
 unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     local.ring.borrow_mut().cancel(cell);
 }
 
+/// In place of [`stop`] for operations that are not stopped.
+unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
+
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
+///
+/// # Safety
+///
+/// See [`CellVTable::dispose`].
 unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     // SAFETY: settled and the caller's.
     let outcome = unsafe { cell.as_ref().completion.outcome() };
@@ -265,6 +314,9 @@ unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     drop(operation.finish(into_result(outcome)));
 }
 
+/// # Safety
+///
+/// See [`CellVTable::free`].
 unsafe fn free<O>(cell: NonNull<CellHeader>) {
     // SAFETY: made by `submit` with this layout, says the caller.
     unsafe { recycle::give(cell.cast(), Layout::new::<OpCell<O>>()) };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -10,9 +11,9 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use super::{Features, OpenRing, RegisteredRing};
 use crate::completion::Outcome;
+use crate::context::Local;
 use crate::mailbox::Mailbox;
-use crate::op::cell::CellHeader;
-use std::ptr::NonNull;
+use crate::op::cell::{self, CellHeader};
 
 /// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
 /// so the low bits tell them apart.
@@ -40,7 +41,9 @@ impl UserData {
     pub(crate) fn into_bits(self) -> u64 {
         let bits = match self {
             Self::Cell(cell) => cell.as_ptr().expose_provenance(),
-            Self::Doorbell(mailbox) => std::ptr::from_ref(mailbox).expose_provenance() | TAG_DOORBELL,
+            Self::Doorbell(mailbox) => {
+                std::ptr::from_ref(mailbox).expose_provenance() | TAG_DOORBELL
+            }
             Self::Bell => BELL,
             Self::EventFd => EVENT_FD,
             Self::Nobody => NOBODY,
@@ -66,10 +69,50 @@ impl UserData {
 }
 
 /// A completion, copied out of the queue.
-#[derive(Clone, Copy)]
-pub(crate) struct Reaped {
-    pub(crate) user_data: UserData,
-    pub(crate) outcome: Outcome,
+pub(crate) enum Reaped {
+    /// The kernel is done with an operation.
+    Operation(Done),
+    /// A message to this mailbox's ring failed.
+    DoorbellFailed(&'static Mailbox),
+    /// Another ring, or a thread without one, has rung our bell.
+    Bell,
+    /// Somebody wrote to our eventfd; `more_follow` says whether it is still watched.
+    EventFd { more_follow: bool },
+    /// What nobody is interested in.
+    Nothing,
+}
+
+impl Reaped {
+    fn new(entry: &cqueue::Entry) -> Self {
+        let outcome = Outcome { result: entry.result(), flags: entry.flags() };
+        match UserData::from_bits(entry.user_data()) {
+            UserData::Cell(cell) => Self::Operation(Done { cell, outcome }),
+            UserData::Doorbell(mailbox) if outcome.result < 0 => Self::DoorbellFailed(mailbox),
+            UserData::Bell => Self::Bell,
+            UserData::EventFd => Self::EventFd { more_follow: cqueue::more(outcome.flags) },
+            UserData::Doorbell(_) | UserData::Nobody => Self::Nothing,
+        }
+    }
+}
+
+/// An operation whose last completion came out of the calling thread's ring: proof that it may be
+/// completed.
+#[must_use = "an operation that is not completed never wakes anybody"]
+pub(crate) struct Done {
+    cell: NonNull<CellHeader>,
+    outcome: Outcome,
+}
+
+impl Done {
+    /// Hands the outcome to whoever waits. It runs user code: nothing of `local` may be borrowed.
+    #[inline]
+    pub(crate) fn complete(self, local: &Local) {
+        local.ring.borrow_mut().in_flight -= 1;
+        local.counters().operations_completed.add(1);
+        // SAFETY: the kernel has given the cell back, once, on the ring where it was started, which
+        // is this thread's.
+        unsafe { cell::complete(local, self.cell, self.outcome) };
+    }
 }
 
 /// A ring, and what stands in line for it.
@@ -123,11 +166,6 @@ impl Ring {
         self.in_flight += 1;
         // SAFETY: the caller's promise.
         unsafe { self.push(entry.user_data(UserData::Cell(cell).into_bits())) };
-    }
-
-    /// The last completion of an operation has been reaped.
-    pub(crate) fn finished(&mut self) {
-        self.in_flight -= 1;
     }
 
     /// Queues the request to stop the operation of `cell`; that one still completes.
@@ -289,10 +327,7 @@ impl Ring {
 
     /// Copies all completions out of the queue.
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
-        into.extend(self.uring.completion().map(|entry| Reaped {
-            user_data: UserData::from_bits(entry.user_data()),
-            outcome: Outcome { result: entry.result(), flags: entry.flags() },
-        }));
+        into.extend(self.uring.completion().map(|entry| Reaped::new(&entry)));
     }
 }
 
@@ -310,17 +345,12 @@ fn quiet(entry: squeue::Entry) -> squeue::Entry {
     entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(UserData::Nobody.into_bits())
 }
 
-/// Whether a completion is followed by more of the same entry.
-pub(crate) fn more_follow(flags: u32) -> bool {
-    cqueue::more(flags)
-}
-
 /// What an enter that failed means to the loop, which comes back in any case: the passing failures
 /// are no failure.
 ///
-/// `ETIME`, `EINTR`: the wait is over. `EAGAIN`, `EBUSY`, `ENOMEM`: the kernel is short of memory or
-/// of room for completions; reap, and try again. `EBADR`: it had to drop completions because it had
-/// no memory for them; it has said so once, and waiting goes on.
+/// `ETIME`, `EINTR`: the wait is over. `EAGAIN`, `EBUSY`, `ENOMEM`: the kernel is short of memory
+/// or of room for completions; reap, and try again. `EBADR`: it had to drop completions because it
+/// had no memory for them; it has said so once, and waiting goes on.
 fn settled(entered: io::Result<usize>) -> io::Result<()> {
     const PASSING: [i32; 6] =
         [libc::ETIME, libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ENOMEM, libc::EBADR];

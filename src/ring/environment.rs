@@ -53,10 +53,7 @@ impl Environment {
 
 /// Reads the `Seccomp:` line of a `/proc/…/status`: 0 is off, 1 strict, 2 a filter.
 fn has_seccomp_filter(status: &str) -> bool {
-    status
-        .lines()
-        .filter_map(|line| line.strip_prefix("Seccomp:"))
-        .any(|mode| mode.trim() == "2")
+    status.lines().filter_map(|line| line.strip_prefix("Seccomp:")).any(|mode| mode.trim() == "2")
 }
 
 fn kernel_release() -> String {
@@ -75,10 +72,7 @@ fn kernel_release() -> String {
 
 /// The limit that is in force; `u64::MAX` where there is none or it cannot be asked for.
 fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: getrlimit(2) writes one rlimit through the pointer, which is that of a live local.
     unsafe { libc::getrlimit(resource, &mut limit) };
     limit.rlim_cur
@@ -104,10 +98,7 @@ mod tests {
     fn limits_are_those_of_proc_limits() {
         let limits = fs::read_to_string("/proc/self/limits").expect("proc is mounted");
         let soft = |name: &str| {
-            let line = limits
-                .lines()
-                .find_map(|line| line.strip_prefix(name))
-                .expect("listed");
+            let line = limits.lines().find_map(|line| line.strip_prefix(name)).expect("listed");
             match line.split_whitespace().next().expect("a value") {
                 "unlimited" => u64::MAX,
                 value => value.parse().expect("a number"),
@@ -120,9 +111,7 @@ mod tests {
 
     #[test]
     fn only_mode_two_is_a_seccomp_filter() {
-        assert!(has_seccomp_filter(
-            "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n"
-        ));
+        assert!(has_seccomp_filter("Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n"));
         assert!(!has_seccomp_filter("Seccomp:\t0\nSeccomp_filters:\t2\n"));
         assert!(!has_seccomp_filter(""));
     }

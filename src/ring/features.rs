@@ -51,21 +51,9 @@ impl Features {
 pub(crate) fn missing_feature_bit(parameters: &Parameters) -> Option<Missing> {
     let needed = [
         (parameters.is_feature_nodrop(), "IORING_FEAT_NODROP", "5.5"),
-        (
-            parameters.is_feature_submit_stable(),
-            "IORING_FEAT_SUBMIT_STABLE",
-            "5.5",
-        ),
-        (
-            parameters.is_feature_ext_arg(),
-            "IORING_FEAT_EXT_ARG",
-            "5.11",
-        ),
-        (
-            parameters.is_feature_skip_cqe_on_success(),
-            "IORING_FEAT_CQE_SKIP",
-            "5.17",
-        ),
+        (parameters.is_feature_submit_stable(), "IORING_FEAT_SUBMIT_STABLE", "5.5"),
+        (parameters.is_feature_ext_arg(), "IORING_FEAT_EXT_ARG", "5.11"),
+        (parameters.is_feature_skip_cqe_on_success(), "IORING_FEAT_CQE_SKIP", "5.17"),
     ];
     let (_, name, since) = needed.into_iter().find(|(present, ..)| !present)?;
     Some(Missing { name, since })
@@ -91,10 +79,7 @@ impl OpSet {
     }
 
     pub(crate) fn len(self) -> usize {
-        self.words
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 }
 
@@ -118,9 +103,6 @@ mod tests {
         }
         assert_eq!(set.len(), members.len());
         assert_eq!(OpSet::from_fn(|_| true).len(), 256);
-        assert_eq!(
-            format!("{:?}", OpSet::from_fn(|opcode| opcode == 40)),
-            "{40}"
-        );
+        assert_eq!(format!("{:?}", OpSet::from_fn(|opcode| opcode == 40)), "{40}");
     }
 }

@@ -14,9 +14,11 @@ mod setup;
 mod setup_error;
 mod sync_message;
 
-pub(crate) use driver::{Reaped, Ring, UserData, more_follow};
+pub(crate) use driver::{Reaped, Ring, UserData};
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;
+#[cfg(test)]
+pub(crate) use features::OpSet;
 pub(crate) use operations::missing_from as operations_missing_from;
 pub(crate) use operations::unsupported;
 pub(crate) use registered::RegisteredRing;

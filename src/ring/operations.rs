@@ -76,17 +76,14 @@ const KNOWN: [(&str, &str); 65] = [
 /// The names and first Linux versions of the known operations that are not in `supported`.
 pub(crate) fn missing_from(supported: OpSet) -> impl Iterator<Item = (&'static str, &'static str)> {
     let is_missing = move |opcode: &u8| !supported.supports(*opcode);
-    (0..)
-        .zip(KNOWN)
-        .filter(move |(opcode, _)| is_missing(opcode))
-        .map(|(_, row)| row)
+    (0..).zip(KNOWN).filter(move |(opcode, _)| is_missing(opcode)).map(|(_, row)| row)
 }
 
 /// The error of an operation that this kernel does not have.
 pub(crate) fn unsupported(opcode: u8) -> io::Error {
     let (name, since) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?"));
     let message = format!(
-        "this kernel's io_uring has no operation {name} (code {opcode}); it exists since Linux {since}"
+        "the io_uring of this kernel lacks {name} (operation {opcode}), which Linux {since} has"
     );
     io::Error::new(io::ErrorKind::Unsupported, message)
 }
@@ -127,10 +124,7 @@ mod tests {
     fn versions_never_go_back() {
         let order = |version: &str| {
             let (major, minor) = version.split_once('.').expect("major.minor");
-            (
-                major.parse::<u32>().expect("a number"),
-                minor.parse::<u32>().expect("a number"),
-            )
+            (major.parse::<u32>().expect("a number"), minor.parse::<u32>().expect("a number"))
         };
         for pair in KNOWN.windows(2) {
             assert!(order(pair[0].1) <= order(pair[1].1), "{pair:?}");

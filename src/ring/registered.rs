@@ -32,15 +32,9 @@ impl RegisteredRing {
     /// Takes a place for `ring` in the table of the calling thread, which has 16 of them.
     pub(crate) fn register(ring: &IoUring) -> io::Result<Self> {
         let data = u64::try_from(ring.as_raw_fd()).map_err(io::Error::other)?;
-        let mut update = Update {
-            offset: u32::MAX,
-            reserved: 0,
-            data,
-        };
+        let mut update = Update { offset: u32::MAX, reserved: 0, data };
         change(ring, REGISTER_RING_FDS, &mut update)?;
-        Ok(Self {
-            index: update.offset,
-        })
+        Ok(Self { index: update.offset })
     }
 
     /// What to pass to `io_uring_enter` together with `IORING_ENTER_REGISTERED_RING`.
@@ -50,11 +44,7 @@ impl RegisteredRing {
 
     /// Gives the place back; on the thread that took it, and before `ring` is closed.
     pub(crate) fn unregister(self, ring: &IoUring) -> io::Result<()> {
-        let mut update = Update {
-            offset: self.index,
-            reserved: 0,
-            data: 0,
-        };
+        let mut update = Update { offset: self.index, reserved: 0, data: 0 };
         change(ring, UNREGISTER_RING_FDS, &mut update)
     }
 }
@@ -82,21 +72,9 @@ mod tests {
         let flags = io_uring::EnterFlags::REGISTERED_RING.bits();
         // SAFETY: nothing is submitted or waited for, so no memory is referred to.
         let result = unsafe {
-            libc::syscall(
-                libc::SYS_io_uring_enter,
-                index,
-                0,
-                0,
-                flags,
-                std::ptr::null::<u8>(),
-                0,
-            )
+            libc::syscall(libc::SYS_io_uring_enter, index, 0, 0, flags, std::ptr::null::<u8>(), 0)
         };
-        if result < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        }
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     #[test]

@@ -39,10 +39,7 @@ impl Default for RingOptions {
     /// which Linux 6.18 counts as locked memory of an unprivileged user: the usual limit of
     /// 8 MiB bears 97 such rings.
     fn default() -> Self {
-        Self {
-            submission_entries: 256,
-            completion_entries: 4096,
-        }
+        Self { submission_entries: 256, completion_entries: 4096 }
     }
 }
 
@@ -53,26 +50,11 @@ impl RingOptions {
     ///
     /// `InvalidInput` that names the value and the range it has to be in.
     pub(crate) fn validate(&self) -> io::Result<()> {
-        check(
-            "submission_entries",
-            self.submission_entries,
-            1,
-            SUBMISSION_ENTRIES_MAX,
-        )?;
-        check(
-            "completion_entries",
-            self.completion_entries,
-            1,
-            COMPLETION_ENTRIES_MAX,
-        )?;
+        check("submission_entries", self.submission_entries, 1, SUBMISSION_ENTRIES_MAX)?;
+        check("completion_entries", self.completion_entries, 1, COMPLETION_ENTRIES_MAX)?;
         let submissions = self.submission_entries.next_power_of_two();
         let completions = self.completion_entries.next_power_of_two();
-        check(
-            "completion_entries",
-            completions,
-            submissions,
-            COMPLETION_ENTRIES_MAX,
-        )
+        check("completion_entries", completions, submissions, COMPLETION_ENTRIES_MAX)
     }
 }
 
@@ -97,23 +79,14 @@ pub(crate) fn open(options: &RingOptions) -> Result<OpenRing, SetupError> {
     options.validate().map_err(SetupError::Other)?;
     let (ring, no_sqarray) = build(options).map_err(diagnose)?;
     if let Some(missing) = missing_feature_bit(ring.params()) {
-        let environment = Environment {
-            missing: Some(missing),
-            ..Environment::read()
-        };
+        let environment = Environment { missing: Some(missing), ..Environment::read() };
         return Err(explain(libc::EINVAL, &environment));
     }
     let features = Features::detect(&ring, no_sqarray).map_err(diagnose)?;
     // A kernel that refuses the caps keeps its own, which are larger: nothing fails for it.
-    let _ = ring
-        .submitter()
-        .register_iowq_max_workers(&mut IO_WORKERS.clone());
+    let _ = ring.submitter().register_iowq_max_workers(&mut IO_WORKERS.clone());
     let registered = RegisteredRing::register(&ring).ok();
-    Ok(OpenRing {
-        ring,
-        features,
-        registered,
-    })
+    Ok(OpenRing { ring, features, registered })
 }
 
 /// What the process knows of `IORING_SETUP_NO_SQARRAY`, so that only its first ring has to try.
@@ -127,10 +100,7 @@ fn build(options: &RingOptions) -> io::Result<(IoUring, bool)> {
     // Ordering: Relaxed. The answer is a hint that guards no other memory, and every thread that
     // misses it finds the same answer for itself; it pairs with the stores below.
     if NO_SQARRAY.load(Ordering::Relaxed) != REFUSED {
-        match builder(options)
-            .setup_no_sqarray()
-            .build(options.submission_entries)
-        {
+        match builder(options).setup_no_sqarray().build(options.submission_entries) {
             Ok(ring) => {
                 // Ordering: Relaxed, as for the load above.
                 NO_SQARRAY.store(ACCEPTED, Ordering::Relaxed);
@@ -179,10 +149,7 @@ struct Step {
 
 impl Step {
     const fn new(name: &'static str, since: &'static str, add: fn(&mut io_uring::Builder)) -> Self {
-        Self {
-            part: Missing { name, since },
-            add,
-        }
+        Self { part: Missing { name, since }, add }
     }
 }
 
@@ -226,10 +193,7 @@ mod tests {
 
     #[test]
     fn an_opened_ring_has_the_sizes_asked_for_rounded_up() {
-        let options = RingOptions {
-            submission_entries: 100,
-            completion_entries: 1000,
-        };
+        let options = RingOptions { submission_entries: 100, completion_entries: 1000 };
         let opened = open(&options).expect("io_uring works here");
         assert_eq!(opened.ring.params().sq_entries(), 128);
         assert_eq!(opened.ring.params().cq_entries(), 1024);
@@ -243,11 +207,7 @@ mod tests {
         // SAFETY: a NOP refers to no memory.
         unsafe { opened.ring.submission().push(&request) }.expect("the queue is empty");
         opened.ring.submit_and_wait(1).expect("the NOP is taken");
-        let completed = opened
-            .ring
-            .completion()
-            .next()
-            .map(|entry| entry.user_data());
+        let completed = opened.ring.completion().next().map(|entry| entry.user_data());
         assert_eq!(completed, Some(42));
     }
 
@@ -256,20 +216,14 @@ mod tests {
         let opened = open(&RingOptions::default()).expect("io_uring works here");
         let mut before = [0, 0];
         let submitter = opened.ring.submitter();
-        submitter
-            .register_iowq_max_workers(&mut before)
-            .expect("zeros only ask");
+        submitter.register_iowq_max_workers(&mut before).expect("zeros only ask");
         assert_eq!(before, IO_WORKERS);
     }
 
     #[test]
     fn the_second_ring_of_a_process_tries_no_flag_that_was_refused() {
         let first = open(&RingOptions::default()).expect("io_uring works here");
-        let answer = if first.features.no_sqarray {
-            ACCEPTED
-        } else {
-            REFUSED
-        };
+        let answer = if first.features.no_sqarray { ACCEPTED } else { REFUSED };
         // Ordering: Relaxed; this thread's own open has stored it.
         assert_eq!(NO_SQARRAY.load(Ordering::Relaxed), answer);
         let second = open(&RingOptions::default()).expect("io_uring works here");
@@ -279,47 +233,16 @@ mod tests {
     #[test]
     fn sizes_out_of_range_are_refused_with_the_value_and_the_range() {
         let cases = [
-            (
-                0,
-                4096,
-                "submission_entries is 0; it has to be from 1 to 32768",
-            ),
-            (
-                32_769,
-                65_536,
-                "submission_entries is 32769; it has to be from 1 to 32768",
-            ),
-            (
-                u32::MAX,
-                65_536,
-                "submission_entries is 4294967295; it has to be from 1 to 32768",
-            ),
-            (
-                256,
-                0,
-                "completion_entries is 0; it has to be from 1 to 65536",
-            ),
-            (
-                256,
-                65_537,
-                "completion_entries is 65537; it has to be from 1 to 65536",
-            ),
-            (
-                256,
-                128,
-                "completion_entries is 128; it has to be from 256 to 65536",
-            ),
-            (
-                200,
-                127,
-                "completion_entries is 128; it has to be from 256 to 65536",
-            ),
+            (0, 4096, "submission_entries is 0; it has to be from 1 to 32768"),
+            (32_769, 65_536, "submission_entries is 32769; it has to be from 1 to 32768"),
+            (u32::MAX, 65_536, "submission_entries is 4294967295; it has to be from 1 to 32768"),
+            (256, 0, "completion_entries is 0; it has to be from 1 to 65536"),
+            (256, 65_537, "completion_entries is 65537; it has to be from 1 to 65536"),
+            (256, 128, "completion_entries is 128; it has to be from 256 to 65536"),
+            (200, 127, "completion_entries is 128; it has to be from 256 to 65536"),
         ];
         for (submission_entries, completion_entries, message) in cases {
-            let options = RingOptions {
-                submission_entries,
-                completion_entries,
-            };
+            let options = RingOptions { submission_entries, completion_entries };
             let error = options.validate().expect_err(message);
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert_eq!(error.to_string(), message);
@@ -329,18 +252,10 @@ mod tests {
 
     #[test]
     fn every_size_that_validates_is_taken_by_the_kernel() {
-        for (submission_entries, completion_entries) in [
-            (1, 1),
-            (3, 3),
-            (200, 129),
-            (256, 256),
-            (32_768, 32_768),
-            (32_768, 65_536),
-        ] {
-            let options = RingOptions {
-                submission_entries,
-                completion_entries,
-            };
+        for (submission_entries, completion_entries) in
+            [(1, 1), (3, 3), (200, 129), (256, 256), (32_768, 32_768), (32_768, 65_536)]
+        {
+            let options = RingOptions { submission_entries, completion_entries };
             options.validate().expect("in range");
             open(&options).expect("the kernel agrees");
         }
@@ -371,10 +286,7 @@ mod tests {
 
     #[test]
     fn a_kernel_that_refuses_even_a_plain_ring_is_not_called_old() {
-        assert_eq!(
-            first_refused(|_| Err(io::Error::from_raw_os_error(libc::EINVAL))),
-            None
-        );
+        assert_eq!(first_refused(|_| Err(io::Error::from_raw_os_error(libc::EINVAL))), None);
     }
 
     #[test]
@@ -382,11 +294,7 @@ mod tests {
         let mut attempts = 0;
         let named = first_refused(|_| {
             attempts += 1;
-            if attempts == 1 {
-                Ok(())
-            } else {
-                Err(io::Error::from_raw_os_error(libc::EMFILE))
-            }
+            if attempts == 1 { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EMFILE)) }
         });
         assert_eq!(named, None);
     }

@@ -67,13 +67,9 @@ pub(crate) fn explain(errno: i32, environment: &Environment) -> SetupError {
         libc::ENOSYS => SetupError::NotImplemented,
         libc::EPERM | libc::EACCES => match environment.io_uring_disabled {
             Some(setting @ (1 | 2)) => SetupError::Disabled { setting },
-            _ => SetupError::Denied {
-                seccomp_filter: environment.seccomp_filter,
-            },
+            _ => SetupError::Denied { seccomp_filter: environment.seccomp_filter },
         },
-        libc::ENOMEM => SetupError::Memlock {
-            limit_bytes: environment.memlock_bytes,
-        },
+        libc::ENOMEM => SetupError::Memlock { limit_bytes: environment.memlock_bytes },
         libc::EMFILE | libc::ENFILE => SetupError::TooManyFiles {
             limit: environment.open_files,
             whole_system: errno == libc::ENFILE,
@@ -113,15 +109,10 @@ impl fmt::Display for SetupError {
             Self::Disabled { setting } => write_disabled(formatter, *setting),
             Self::Denied { seccomp_filter } => write_denied(formatter, *seccomp_filter),
             Self::Memlock { limit_bytes } => write_memlock(formatter, *limit_bytes),
-            Self::TooManyFiles {
-                limit,
-                whole_system,
-            } => write_too_many_files(formatter, *limit, *whole_system),
-            Self::MissingFeature {
-                name,
-                since,
-                kernel,
-            } => write!(
+            Self::TooManyFiles { limit, whole_system } => {
+                write_too_many_files(formatter, *limit, *whole_system)
+            }
+            Self::MissingFeature { name, since, kernel } => write!(
                 formatter,
                 "this kernel ({kernel}) is too old for ringpool: its io_uring lacks {name}, which \
                  Linux {since} brought; run on Linux 6.1 or newer",
@@ -136,10 +127,7 @@ impl fmt::Display for SetupError {
 }
 
 fn write_disabled(formatter: &mut fmt::Formatter<'_>, setting: u8) -> fmt::Result {
-    write!(
-        formatter,
-        "io_uring is switched off here (kernel.io_uring_disabled is {setting}"
-    )?;
+    write!(formatter, "io_uring is switched off here (kernel.io_uring_disabled is {setting}")?;
     if setting == 1 {
         return formatter.write_str(
             ": privileged processes only); run `sysctl -w kernel.io_uring_disabled=0` as root, or \
@@ -240,22 +228,13 @@ mod tests {
         let error = io::Error::from(explain(errno, environment));
         assert_eq!(error.kind(), kind);
         assert_eq!(error.to_string(), text);
-        assert!(
-            error
-                .get_ref()
-                .is_some_and(|inner| inner.is::<SetupError>())
-        );
+        assert!(error.get_ref().is_some_and(|inner| inner.is::<SetupError>()));
     }
 
     #[test]
     fn no_system_call_means_no_io_uring() {
         let named = ["CONFIG_IO_URING", "gVisor", "Linux 6.1"];
-        expect(
-            libc::ENOSYS,
-            &environment(),
-            io::ErrorKind::Unsupported,
-            &named,
-        );
+        expect(libc::ENOSYS, &environment(), io::ErrorKind::Unsupported, &named);
     }
 
     #[test]
@@ -264,19 +243,10 @@ mod tests {
             let kind = io::ErrorKind::PermissionDenied;
             let mut environment = environment();
             environment.io_uring_disabled = Some(1);
-            let named = [
-                "io_uring_disabled is 1",
-                "io_uring_disabled=0",
-                "io_uring_group",
-            ];
+            let named = ["io_uring_disabled is 1", "io_uring_disabled=0", "io_uring_group"];
             expect(errno, &environment, kind, &named);
             environment.io_uring_disabled = Some(2);
-            expect(
-                errno,
-                &environment,
-                kind,
-                &["io_uring_disabled is 2", "io_uring_disabled=0"],
-            );
+            expect(errno, &environment, kind, &["io_uring_disabled is 2", "io_uring_disabled=0"]);
         }
     }
 
@@ -286,19 +256,9 @@ mod tests {
             let kind = io::ErrorKind::PermissionDenied;
             let mut environment = environment();
             environment.io_uring_disabled = disabled;
-            expect(
-                libc::EPERM,
-                &environment,
-                kind,
-                &["security policy", "SELinux"],
-            );
+            expect(libc::EPERM, &environment, kind, &["security policy", "SELinux"]);
             environment.seccomp_filter = true;
-            expect(
-                libc::EACCES,
-                &environment,
-                kind,
-                &["seccomp", "Docker", "io_uring_setup"],
-            );
+            expect(libc::EACCES, &environment, kind, &["seccomp", "Docker", "io_uring_setup"]);
         }
     }
 
@@ -306,12 +266,7 @@ mod tests {
     fn no_memory_names_the_limit_only_where_there_is_one() {
         let kind = io::ErrorKind::OutOfMemory;
         let mut environment = environment();
-        expect(
-            libc::ENOMEM,
-            &environment,
-            kind,
-            &["65536 bytes", "ulimit -l"],
-        );
+        expect(libc::ENOMEM, &environment, kind, &["65536 bytes", "ulimit -l"]);
         environment.memlock_bytes = u64::MAX;
         expect(libc::ENOMEM, &environment, kind, &["unlimited", "cgroup"]);
     }
@@ -319,49 +274,23 @@ mod tests {
     #[test]
     fn too_many_files_says_whose() {
         let kind = io::ErrorKind::QuotaExceeded;
-        expect(
-            libc::EMFILE,
-            &environment(),
-            kind,
-            &["1024 files", "ulimit -n"],
-        );
-        expect(
-            libc::ENFILE,
-            &environment(),
-            kind,
-            &["whole system", "fs.file-max"],
-        );
+        expect(libc::EMFILE, &environment(), kind, &["1024 files", "ulimit -n"]);
+        expect(libc::ENFILE, &environment(), kind, &["whole system", "fs.file-max"]);
     }
 
     #[test]
     fn an_old_kernel_is_told_what_it_lacks() {
-        let missing = Missing {
-            name: "IORING_SETUP_DEFER_TASKRUN",
-            since: "6.1",
-        };
-        let environment = Environment {
-            missing: Some(missing),
-            ..environment()
-        };
+        let missing = Missing { name: "IORING_SETUP_DEFER_TASKRUN", since: "6.1" };
+        let environment = Environment { missing: Some(missing), ..environment() };
         let named = ["6.1.0-test", "IORING_SETUP_DEFER_TASKRUN", "Linux 6.1"];
-        expect(
-            libc::EINVAL,
-            &environment,
-            io::ErrorKind::Unsupported,
-            &named,
-        );
+        expect(libc::EINVAL, &environment, io::ErrorKind::Unsupported, &named);
     }
 
     #[test]
     fn what_is_not_understood_keeps_the_systems_own_words() {
         for errno in [libc::EINVAL, libc::EIO] {
             let system = io::Error::from_raw_os_error(errno);
-            expect(
-                errno,
-                &environment(),
-                system.kind(),
-                &[&system.to_string(), "capabilities()"],
-            );
+            expect(errno, &environment(), system.kind(), &[&system.to_string(), "capabilities()"]);
             let error = explain(errno, &environment());
             let source = std::error::Error::source(&error).expect("the system's error");
             assert_eq!(source.to_string(), system.to_string());

@@ -38,20 +38,9 @@ fn register_send(entry: &squeue::Entry) -> i32 {
     let entry: *const squeue::Entry = entry;
     // SAFETY: the kernel only reads the 64 bytes of the one entry, which the reference that was
     // passed in keeps alive during the call; `Entry` is a transparent io_uring_sqe.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_register,
-            -1,
-            REGISTER_SEND_MSG_RING,
-            entry,
-            1,
-        )
-    };
-    if result == 0 {
-        0
-    } else {
-        std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
-    }
+    let result =
+        unsafe { libc::syscall(libc::SYS_io_uring_register, -1, REGISTER_SEND_MSG_RING, entry, 1) };
+    if result == 0 { 0 } else { std::io::Error::last_os_error().raw_os_error().unwrap_or(0) }
 }
 
 #[cfg(test)]
@@ -62,10 +51,7 @@ mod tests {
     fn a_kernel_that_reads_the_entry_supports_it() {
         let mut answers = [libc::EBADF, libc::EINVAL].into_iter();
         let answers = std::cell::RefCell::new(&mut answers);
-        assert!(is_understood(|_| answers
-            .borrow_mut()
-            .next()
-            .expect("asked at most twice")));
+        assert!(is_understood(|_| answers.borrow_mut().next().expect("asked at most twice")));
     }
 
     #[test]
@@ -85,10 +71,7 @@ mod tests {
         let message = opcode::MsgRingData::new(target, 7, 99, None).build();
         let delivered = register_send(&message) == 0;
         assert_eq!(delivered, is_supported());
-        let arrived = ring
-            .completion()
-            .next()
-            .map(|entry| (entry.result(), entry.user_data()));
+        let arrived = ring.completion().next().map(|entry| (entry.result(), entry.user_data()));
         assert_eq!(arrived, delivered.then_some((7, 99)));
     }
 }

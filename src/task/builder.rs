@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::header::Name;
 use super::spawn::{send_new, spawn_here, stillborn};
 use super::{SpawnError, Task};
 use crate::runtime::Runtime;
@@ -25,7 +26,7 @@ use crate::runtime::Runtime;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
-    name: Option<Arc<str>>,
+    name: Option<Name>,
 }
 
 impl Builder {
@@ -35,8 +36,8 @@ impl Builder {
     }
 
     /// Names the task, for people who look at the pool.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(Arc::new(name.into().into_boxed_str()));
         self
     }
 

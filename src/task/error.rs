@@ -60,7 +60,9 @@ impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("the task was cancelled, or its ring has stopped"),
-            Self::Panicked(payload) => write!(f, "the task panicked: {}", panic_message(&**payload)),
+            Self::Panicked(payload) => {
+                write!(f, "the task panicked: {}", panic_message(&**payload))
+            }
         }
     }
 }

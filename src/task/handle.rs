@@ -68,7 +68,7 @@ impl<T> Task<T> {
 
     /// The name given with [`Builder::name`](super::Builder::name).
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_deref()
+        self.header().name.as_ref().map(|name| &***name)
     }
 
     /// Whether the task has ended: its future is gone, and awaiting it takes no time.

@@ -73,10 +73,12 @@ pub(crate) struct Home {
     pub(super) complete: Cell<bool>,
     /// Dropped on a cancel, and waiting for its orphans before it says so.
     pub(super) winding_down: Cell<bool>,
+    /// Never leaves its ring: its future is not `Send`.
+    pub(super) is_local: bool,
 }
 
 impl Home {
-    fn new() -> Self {
+    fn new(is_local: bool) -> Self {
         Self {
             next_ready: Cell::new(None),
             previous: Cell::new(None),
@@ -90,6 +92,7 @@ impl Home {
             woken: Cell::new(false),
             complete: Cell::new(false),
             winding_down: Cell::new(false),
+            is_local,
         }
     }
 }
@@ -102,15 +105,13 @@ pub(crate) struct Header {
     /// Where the task lives: a mailbox; or, tagged with [`UNDER_WAY`], where it is going. Null for
     /// a blocking task, which lives on no ring.
     address: AtomicPtr<Mailbox>,
-    pub(super) home: Home,
-    /// In an inbox while `LINKED` is set.
-    pub(super) wake_node: Node,
     /// In an inbox while the task is under way.
     pub(super) move_node: Node,
     pub(super) id: TaskId,
-    /// Never leaves its ring: its future is not `Send`.
-    pub(super) is_local: bool,
-    pub(super) name: Option<Arc<str>>,
+    pub(super) home: Home,
+    /// In an inbox while `LINKED` is set.
+    pub(super) wake_node: Node,
+    pub(super) name: Option<Name>,
     pub(super) spawned_at: &'static Location<'static>,
 }
 
@@ -134,9 +135,12 @@ pub(crate) enum Whereabouts {
     Nowhere,
 }
 
+/// The name of a task: one word, since most have none.
+pub(super) type Name = Arc<Box<str>>;
+
 /// What a new task is told about itself.
 pub(super) struct Birth {
-    pub(super) name: Option<Arc<str>>,
+    pub(super) name: Option<Name>,
     pub(super) spawned_at: &'static Location<'static>,
     pub(super) is_local: bool,
 }
@@ -147,11 +151,10 @@ impl Header {
             vtable,
             join: JoinWord::new(),
             address: AtomicPtr::new(ptr::null_mut()),
-            home: Home::new(),
+            home: Home::new(birth.is_local),
             wake_node: Node::new(super::travel::deliver_wake),
             move_node: Node::new(super::travel::deliver_arrival),
             id,
-            is_local: birth.is_local,
             name: birth.name,
             spawned_at: birth.spawned_at,
         }
@@ -194,5 +197,16 @@ impl Header {
     pub(super) fn set_here(&self, mailbox: &'static Mailbox) {
         // Ordering: Release, partner of the Acquire in `whereabouts`.
         self.address.store(ptr::from_ref(mailbox).cast_mut(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task with a future of up to three words takes three cache lines.
+    #[test]
+    fn a_header_leaves_room_in_its_last_cache_line() {
+        assert!(size_of::<Header>() <= 160, "{}", size_of::<Header>());
     }
 }

@@ -35,9 +35,9 @@
 //!
 //! # Panics
 //!
-//! Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the drop
-//! of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the others
-//! have nobody to go to.
+//! Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the
+//! drop of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the
+//! others have nobody to go to.
 
 pub(crate) mod blocking;
 mod builder;
@@ -60,6 +60,6 @@ pub use error::{SpawnError, TaskError};
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub use id::TaskId;
-pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use spawn::{send_new, send_unchecked};
+pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use travel::{is_inside, move_current};

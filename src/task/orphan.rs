@@ -16,7 +16,8 @@ use crate::mailbox::Mailbox;
 /// A reference to the task that left an operation behind.
 pub(crate) struct Orphan(NonNull<Header>);
 
-// SAFETY: the header is `Sync`, and what is home's is only touched after asking whether we are home.
+// SAFETY: the header is `Sync`, and what is home's is touched only after asking whether we are
+// home.
 unsafe impl Send for Orphan {}
 
 impl Orphan {

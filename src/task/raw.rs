@@ -41,6 +41,7 @@ trait Work<T> {
 struct Async<F>(F);
 
 impl<F: Future> Work<F::Output> for Async<F> {
+    // SAFETY: demanded of the caller by the trait.
     #[inline]
     unsafe fn proceed(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: pinned, says the caller.
@@ -52,6 +53,7 @@ impl<F: Future> Work<F::Output> for Async<F> {
 struct Blocking<F>(Option<F>);
 
 impl<F: FnOnce() -> T, T> Work<T> for Blocking<F> {
+    // SAFETY: demanded of the caller by the trait.
     unsafe fn proceed(&mut self, _: &mut Context<'_>) -> Poll<T> {
         let closure = self.0.take().expect("a blocking task is claimed once");
         Poll::Ready(closure())
@@ -115,6 +117,9 @@ unsafe fn stage<'a, W, T>(task: NonNull<Header>) -> &'a mut Stage<W, T> {
     unsafe { &mut *task.cast::<Cell<W, T>>().as_ref().stage.get() }
 }
 
+/// # Safety
+///
+/// See [`VTable::poll`].
 unsafe fn poll<W: Work<T>, T>(task: NonNull<Header>, cx: &mut Context<'_>) -> bool {
     // SAFETY: the caller may poll, and nobody else looks at the stage meanwhile.
     let stage = unsafe { stage::<W, T>(task) };
@@ -131,6 +136,9 @@ unsafe fn poll<W: Work<T>, T>(task: NonNull<Header>, cx: &mut Context<'_>) -> bo
     true
 }
 
+/// # Safety
+///
+/// See [`VTable::cancel`].
 unsafe fn cancel<W, T>(task: NonNull<Header>) {
     // SAFETY: the caller may poll, and nobody else looks at the stage meanwhile.
     settle(unsafe { stage::<W, T>(task) }, Err(TaskError::Cancelled));
@@ -154,6 +162,9 @@ fn settle<W, T>(stage: &mut Stage<W, T>, output: Result<T, TaskError>) {
     unsafe { stage.write(Stage::Output(output)) };
 }
 
+/// # Safety
+///
+/// See [`VTable::take_output`].
 unsafe fn take_output<W, T>(task: NonNull<Header>, to: *mut ()) {
     // SAFETY: the caller owns the output.
     let taken = mem::replace(unsafe { stage::<W, T>(task) }, Stage::Taken);
@@ -162,6 +173,9 @@ unsafe fn take_output<W, T>(task: NonNull<Header>, to: *mut ()) {
     unsafe { to.cast::<Result<T, TaskError>>().write(output) };
 }
 
+/// # Safety
+///
+/// See [`VTable::drop_output`].
 unsafe fn drop_output<W, T>(task: NonNull<Header>) {
     // SAFETY: the caller owns the output.
     let taken = mem::replace(unsafe { stage::<W, T>(task) }, Stage::Taken);
@@ -179,13 +193,19 @@ unsafe fn drop_output<W, T>(task: NonNull<Header>) {
 
 /// Says on stderr that a task panicked of which nobody will ask.
 fn report(header: &Header, payload: Box<dyn Any + Send>) {
-    let name = header.name.as_deref().unwrap_or("unnamed");
+    let name = header.name.as_ref().map_or("unnamed", |name| name);
     let (id, place) = (header.id, header.spawned_at);
     let message = super::panic_message(&*payload);
-    eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");
+    // Printing panics where stderr is gone.
+    let _ = shielded(|| {
+        eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");
+    });
     dispose_of(payload);
 }
 
+/// # Safety
+///
+/// See [`VTable::free`].
 unsafe fn free<W, T>(task: NonNull<Header>) {
     let cell = task.cast::<Cell<W, T>>();
     // SAFETY: the caller was told to free it, so nobody else has a reference. The output is gone;

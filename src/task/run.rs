@@ -13,7 +13,7 @@ use crate::coop;
 
 /// Runs user code that may panic, where a panic has nobody to go to.
 ///
-/// The payload's own destructor may panic as well, and then its payload is leaked: enough is enough.
+/// The payload's own destructor may panic as well, and then that payload is leaked.
 pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(user_code)) {
         Ok(value) => Some(value),
@@ -108,10 +108,10 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     let waker = unsafe { waker::borrowed(task) };
     home.running.set(true);
     local.current.set(Some(task));
-    coop::reset(coop::BUDGET);
+    coop::reset(coop::BUDGET_PER_POLL);
     // SAFETY: we are home, and the future is there because the task is not complete.
     let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
-    coop::lift();
+    coop::reset(coop::UNLIMITED);
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);
@@ -206,9 +206,7 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
         Completed::HandleHasOutput => return,
         Completed::WakeThenRelease => {
             // SAFETY: `complete` told us so.
-            if let Some(waker) = unsafe { header.join.waker_to_wake() } {
-                wake(waker);
-            }
+            let _ = shielded(|| unsafe { header.join.wake_join_waker() });
         }
         Completed::DropOutputThenRelease => {
             // SAFETY: complete, and no handle: the output is ours.

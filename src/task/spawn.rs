@@ -1,15 +1,13 @@
 //! Bringing tasks into being.
 
-use std::future::Future;
-use std::panic::Location;
-use std::ptr::NonNull;
-use std::sync::Arc;
-
-use super::header::{Birth, Header};
+use super::header::{Birth, Header, Name};
 use super::{Builder, SpawnError, Task, raw, run, travel};
 use crate::context::{self, Local};
 use crate::mailbox::Mailbox;
 use crate::runtime::Runtime;
+use std::future::Future;
+use std::panic::Location;
+use std::ptr::NonNull;
 
 /// Spawns a task on the calling thread's ring.
 ///
@@ -109,7 +107,7 @@ where
 /// On a thread that has no ring.
 #[track_caller]
 pub(super) unsafe fn spawn_here<F: Future>(
-    name: Option<Arc<str>>,
+    name: Option<Name>,
     is_local: bool,
     future: F,
 ) -> Task<F::Output> {
@@ -145,7 +143,7 @@ unsafe fn begin<T>(local: &Local, task: NonNull<Header>) -> Task<T> {
 /// and the mailbox belongs to the ring that is meant.
 pub(crate) unsafe fn send_unchecked<F: Future>(
     mailbox: &'static Mailbox,
-    name: Option<Arc<str>>,
+    name: Option<Name>,
     spawned_at: &'static Location<'static>,
     future: F,
 ) -> Result<Task<F::Output>, SpawnError<F>> {
@@ -163,7 +161,7 @@ pub(crate) unsafe fn send_unchecked<F: Future>(
 /// As [`send_unchecked`], with the bounds that make it safe.
 pub(crate) fn send_new<F>(
     runtime: &Runtime,
-    name: Option<Arc<str>>,
+    name: Option<Name>,
     spawned_at: &'static Location<'static>,
     future: F,
 ) -> Result<Task<F::Output>, SpawnError<F>>
@@ -177,7 +175,7 @@ where
 
 /// A task that ended before it began: its ring has stopped.
 pub(super) fn stillborn<F: Future>(
-    name: Option<Arc<str>>,
+    name: Option<Name>,
     spawned_at: &'static Location<'static>,
     future: F,
 ) -> Task<F::Output> {

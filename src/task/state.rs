@@ -213,16 +213,18 @@ impl JoinWord {
         }
     }
 
-    /// Home, after [`Completed::WakeThenRelease`]: the waker in the slot.
+    /// Home, after [`Completed::WakeThenRelease`]: wakes the waker in the slot, which may panic.
     ///
     /// # Safety
     ///
     /// The caller is home, was told so by `complete`, and still holds that reference.
-    pub(crate) unsafe fn waker_to_wake(&self) -> Option<Waker> {
+    pub(crate) unsafe fn wake_join_waker(&self) {
         self.join_waker.with(|slot| {
             // SAFETY: COMPLETE and JOIN_WAKER are set, so nobody writes to the slot any more.
-            unsafe { (*slot).clone() }
-        })
+            if let Some(waker) = unsafe { &*slot } {
+                waker.wake_by_ref();
+            }
+        });
     }
 
     /// The handle, off home: leaves a waker.
@@ -250,7 +252,7 @@ impl JoinWord {
         let mut previous = Some(waker.clone());
         self.join_waker.with_mut(|slot| {
             // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
-            unsafe { std::mem::swap(&mut *slot, &mut previous) }
+            unsafe { slot.swap(&mut previous) }
         });
         // Ordering: Release, partner of the Acquire in `complete`: home sees the waker with the
         // bit. Acquire as in `snapshot`.

@@ -46,8 +46,7 @@ impl Fake {
             Completed::HandleHasOutput => {}
             Completed::WakeThenRelease => {
                 // SAFETY: `complete` told us so.
-                let waker = unsafe { self.join.waker_to_wake() };
-                waker.unwrap().wake();
+                unsafe { self.join.wake_join_waker() };
                 self.free_if(self.join.release());
             }
             Completed::DropOutputThenRelease => {

@@ -53,6 +53,11 @@ fn unlink(task: NonNull<Header>, header: &Header) {
 }
 
 /// A wake node came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for, and came out of
+/// the calling thread's inbox.
 pub(super) unsafe fn deliver_wake(node: NonNull<Node>) {
     // SAFETY: this function is only ever given to the `wake_node` of a header.
     let task = unsafe { node.byte_sub(offset_of!(Header, wake_node)) }.cast::<Header>();
@@ -116,6 +121,11 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
 }
 
 /// A task came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for, and came out of
+/// the calling thread's inbox.
 pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
     // SAFETY: this function is only ever given to the `move_node` of a header.
     let task = unsafe { node.byte_sub(offset_of!(Header, move_node)) }.cast::<Header>();
@@ -142,7 +152,7 @@ pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError>
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
     // SAFETY: the running task is valid, and lives here.
     let header = unsafe { task.as_ref() };
-    if header.is_local {
+    if header.home.is_local {
         return Err(SwitchError::Local);
     }
     header.home.destination.set(mailbox);

@@ -44,6 +44,9 @@ fn counted_at_home(header: &Header) -> bool {
     header.is_here(context::here()) && !header.home.complete.get()
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called through a waker's vtable.
     let (_, header) = unsafe { header(data) };
@@ -55,6 +58,9 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     RawWaker::new(data, &VTABLE)
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn wake(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     unsafe { wake_by_ref(data) };
@@ -62,6 +68,9 @@ unsafe fn wake(data: *const ()) {
     unsafe { drop_waker(data) };
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     let (task, header) = unsafe { header(data) };
@@ -74,6 +83,9 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
 }
 
+/// # Safety
+///
+/// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     let (task, header) = unsafe { header(data) };

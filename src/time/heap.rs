@@ -6,7 +6,7 @@
 
 use std::ptr::NonNull;
 
-use super::timer::TimerCell;
+use super::timer::{Due, TimerCell};
 
 const CHILDREN: usize = 4;
 
@@ -52,13 +52,13 @@ impl TimerHeap {
     }
 
     /// Takes out the first timer, if it is due.
-    pub(crate) fn pop_due(&mut self, now_ns: u64) -> Option<NonNull<TimerCell>> {
+    pub(crate) fn pop_due(&mut self, now_ns: u64) -> Option<Due> {
         let first = *self.entries.first()?;
         if first.deadline_ns > now_ns {
             return None;
         }
         self.take_out(0);
-        Some(first.timer)
+        Some(Due::new(first.timer))
     }
 
     fn take_out(&mut self, index: usize) {

@@ -100,14 +100,26 @@ impl Drop for Timer {
     }
 }
 
-/// Completes a timer that has been taken out of the heap.
-///
-/// # Safety
-///
-/// At home, once, and without a borrow of ring or timers.
-pub(crate) unsafe fn fire(local: &Local, timer: NonNull<TimerCell>) {
-    // SAFETY: the caller's promise.
-    unsafe { cell::complete(local, timer.cast(), Outcome::default()) };
+/// A timer that was taken out of the heap of the calling thread's ring, and is to be completed.
+#[must_use = "a timer that is not completed never wakes anybody"]
+pub(crate) struct Due(NonNull<TimerCell>);
+
+impl Due {
+    /// Only for the heap, which gives away what it takes out.
+    pub(super) fn new(timer: NonNull<TimerCell>) -> Self {
+        Self(timer)
+    }
+
+    /// Its time has come. It runs user code: nothing of `local` may be borrowed.
+    pub(crate) fn fire(self, local: &Local) {
+        self.complete(local, Outcome::default());
+    }
+
+    fn complete(self, local: &Local, outcome: Outcome) {
+        // SAFETY: taken out of the heap, so nobody else completes it; the heap is this thread's,
+        // and so is the timer.
+        unsafe { cell::complete(local, self.0.cast(), outcome) };
+    }
 }
 
 /// Completes every timer of a ring that stops; those who wait elsewhere arm another.
@@ -115,13 +127,15 @@ pub(crate) fn stop_all(local: &Local) {
     loop {
         let next = local.timers.borrow_mut().pop_due(u64::MAX);
         let Some(timer) = next else { return };
-        // SAFETY: taken out of the heap, at home, nothing borrowed.
-        unsafe { cell::complete(local, timer.cast(), STOPPED) };
+        timer.complete(local, STOPPED);
     }
 }
 
 const STOPPED: Outcome = Outcome { result: -libc::ECANCELED, flags: 0 };
 
+/// # Safety
+///
+/// See [`CellVTable::stop`].
 unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     // SAFETY: a timer that is pending is in the heap of its home, which is here.
     unsafe { local.timers.borrow_mut().remove(cell.cast()) };
@@ -129,8 +143,14 @@ unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     unsafe { cell::complete(local, cell, STOPPED) };
 }
 
+/// # Safety
+///
+/// See [`CellVTable::dispose`].
 unsafe fn dispose(_: NonNull<CellHeader>) {}
 
+/// # Safety
+///
+/// See [`CellVTable::free`].
 unsafe fn free(cell: NonNull<CellHeader>) {
     // SAFETY: made by `arm` with this layout, says the caller.
     unsafe { recycle::give(cell.cast(), Layout::new::<TimerCell>()) };

@@ -53,8 +53,11 @@ fn unsafe_functions_without_demands_are_found() {
 fn unsafe_in_the_wrong_place_is_found() {
     let text = "// SAFETY: it is.\nlet x = unsafe { g() };\n";
     expect_kept("src/ring/a.rs", text);
-    expect_kept("src/pool.rs", "// unsafe\nlet unsafely = \"unsafe {\";\n#![deny(unsafe_code)]\n");
-    expect_broken("src/pool.rs", text, 2, "only where");
+    expect_kept(
+        "src/worker.rs",
+        "// unsafe\nlet unsafely = \"unsafe {\";\n#![deny(unsafe_code)]\n",
+    );
+    expect_broken("src/worker.rs", text, 2, "only where");
     expect_broken("examples/hello.rs", text, 2, "only where");
 }
 
@@ -89,11 +92,11 @@ fn what_was_left_behind_is_found() {
 
 #[test]
 fn literals_and_comments_are_not_taken_for_code() {
-    let path = "src/pool.rs";
+    let path = "src/worker.rs";
     expect_kept(path, "let a = r#\"unsafe { \" }\"#; let b = b\"\\\" unsafe\"; let c = '\"';\n");
     expect_kept(path, "/* unsafe /* nested */ unsafe */ fn f<'a>(x: &'a str) -> char { '{' }\n");
     let after = "let a = '\\''; let b: &'static str = r\"\\\"; // it's\nunsafe { g() }\n";
     let broken = check(path, after);
     assert_eq!(broken.len(), 2, "{broken:?}");
-    assert!(broken.iter().all(|finding| finding.starts_with("src/pool.rs:2: ")), "{broken:?}");
+    assert!(broken.iter().all(|finding| finding.starts_with("src/worker.rs:2: ")), "{broken:?}");
 }

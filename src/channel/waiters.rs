@@ -1,0 +1,167 @@
+//! A first-come-first-served line of waiting futures, with no allocation a wait.
+//!
+//! The line lives inside the channel, not inside the futures: an entry holds what the future
+//! brought (`W`, the item of a sender) and its waker while it waits, and what it is to find (`D`)
+//! once it has been served. So a future that is leaked leaves an entry behind and nothing that
+//! dangles, and moving an unpolled or a waiting future is always fine.
+//!
+//! Nothing here runs user code: wakers and items are handed out to be dropped after the lock.
+
+use std::task::Waker;
+
+/// Names an entry; whoever got it from [`Line::push_back`] owns the entry until it takes it out.
+pub(super) type Key = usize;
+
+const NOBODY: Key = usize::MAX;
+
+pub(super) struct Line<W, D> {
+    entries: Vec<Entry<W, D>>,
+    first_waiting: Key,
+    last_waiting: Key,
+    first_free: Key,
+}
+
+enum Entry<W, D> {
+    Free { next: Key },
+    Waiting(Waiter<W>),
+    Served(D),
+}
+
+struct Waiter<W> {
+    brought: W,
+    waker: Waker,
+    previous: Key,
+    next: Key,
+}
+
+/// What [`Line::poll`] found.
+pub(super) enum Polled<D> {
+    /// Served; the entry is gone.
+    Served(D),
+    /// Still waiting, and the entry holds a waker of the same task.
+    Waiting,
+    /// Still waiting, but the task is now reached by another waker: see [`Line::set_waker`].
+    WakerChanged,
+}
+
+/// What [`Line::remove`] took out.
+pub(super) enum Removed<W, D> {
+    /// It was still waiting; the waker is to be dropped after the lock.
+    Waiting(W, Waker),
+    /// It had been served.
+    Served(D),
+}
+
+impl<W, D> Line<W, D> {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            first_waiting: NOBODY,
+            last_waiting: NOBODY,
+            first_free: NOBODY,
+        }
+    }
+
+    /// Whether nobody waits (served entries do not count).
+    pub(super) fn is_empty(&self) -> bool {
+        self.first_waiting == NOBODY
+    }
+
+    pub(super) fn push_back(&mut self, brought: W, waker: Waker) -> Key {
+        let previous = self.last_waiting;
+        let key = self.place(Entry::Waiting(Waiter { brought, waker, previous, next: NOBODY }));
+        self.set_next(previous, key);
+        self.last_waiting = key;
+        key
+    }
+
+    /// Serves the first in line: `serve` turns what it brought into what it finds. The waker is
+    /// to be woken after the lock.
+    pub(super) fn serve_first(&mut self, serve: impl FnOnce(W) -> D) -> Option<Waker> {
+        let key = self.first_waiting;
+        if key == NOBODY {
+            return None;
+        }
+        let waiter = self.unlink(key);
+        self.entries[key] = Entry::Served(serve(waiter.brought));
+        Some(waiter.waker)
+    }
+
+    /// Looks whether the entry was served, as the poll of its future.
+    pub(super) fn poll(&mut self, key: Key, waker: &Waker) -> Polled<D> {
+        match &self.entries[key] {
+            Entry::Waiting(waiter) if waiter.waker.will_wake(waker) => Polled::Waiting,
+            Entry::Waiting(_) => Polled::WakerChanged,
+            _ => Polled::Served(self.take_served(key)),
+        }
+    }
+
+    /// Exchanges the waker of an entry; gives the new one back if it was served meanwhile.
+    pub(super) fn set_waker(&mut self, key: Key, waker: Waker) -> Waker {
+        match &mut self.entries[key] {
+            Entry::Waiting(waiter) => std::mem::replace(&mut waiter.waker, waker),
+            _ => waker,
+        }
+    }
+
+    /// Takes the entry out, served or not.
+    pub(super) fn remove(&mut self, key: Key) -> Removed<W, D> {
+        if !matches!(self.entries[key], Entry::Waiting(_)) {
+            return Removed::Served(self.take_served(key));
+        }
+        let waiter = self.unlink(key);
+        self.release(key);
+        Removed::Waiting(waiter.brought, waiter.waker)
+    }
+
+    fn place(&mut self, entry: Entry<W, D>) -> Key {
+        let key = self.first_free;
+        if key == NOBODY {
+            self.entries.push(entry);
+            return self.entries.len() - 1;
+        }
+        match std::mem::replace(&mut self.entries[key], entry) {
+            Entry::Free { next } => self.first_free = next,
+            _ => unreachable!("the free list names only free entries"),
+        }
+        key
+    }
+
+    fn release(&mut self, key: Key) -> Entry<W, D> {
+        let free = Entry::Free { next: self.first_free };
+        self.first_free = key;
+        std::mem::replace(&mut self.entries[key], free)
+    }
+
+    fn take_served(&mut self, key: Key) -> D {
+        match self.release(key) {
+            Entry::Served(found) => found,
+            _ => unreachable!("a key names an entry that waits or was served"),
+        }
+    }
+
+    /// Takes a waiter out of the line, leaving a free entry that is not in the free list yet.
+    fn unlink(&mut self, key: Key) -> Waiter<W> {
+        let empty = Entry::Free { next: NOBODY };
+        let Entry::Waiting(waiter) = std::mem::replace(&mut self.entries[key], empty) else {
+            unreachable!("only waiting entries are in the line")
+        };
+        self.set_next(waiter.previous, waiter.next);
+        self.set_previous(waiter.next, waiter.previous);
+        waiter
+    }
+
+    fn set_next(&mut self, key: Key, next: Key) {
+        match self.entries.get_mut(key) {
+            Some(Entry::Waiting(waiter)) => waiter.next = next,
+            _ => self.first_waiting = next,
+        }
+    }
+
+    fn set_previous(&mut self, key: Key, previous: Key) {
+        match self.entries.get_mut(key) {
+            Some(Entry::Waiting(waiter)) => waiter.previous = previous,
+            _ => self.last_waiting = previous,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Sockets that accept connections.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::{fmt, io};
+
+use super::accepting::{Accepting, Acceptors};
+use super::address::{ToSocketAddrs, first_that_works, resolve};
+use super::{TcpStream, socket};
+use crate::op::SharedFd;
+
+/// A TCP socket that accepts connections.
+///
+/// Any number of tasks, on any rings, may [`accept`](TcpListener::accept) at once: they take turns.
+/// Where each ring shall have its own line of connections, make a listener for each with
+/// [`bind_shared`](TcpListener::bind_shared).
+///
+/// # Examples
+///
+/// See [`net`](crate::net).
+pub struct TcpListener {
+    acceptors: Acceptors,
+    fd: SharedFd,
+}
+
+impl TcpListener {
+    /// A listener at `address`; port 0 has the system choose one.
+    ///
+    /// If there are several addresses, the first that works is taken. `SO_REUSEADDR` is set, so
+    /// that a server can be started again at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the name's lookup and of bind(2), the latter for the last address.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left behind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// let listener = pool.block_on(ringpool::net::TcpListener::bind("[::1]:0"))?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let addresses = resolve(address).await?;
+        first_that_works(&addresses, |address| socket::listening_at(address, false)).map(Self::new)
+    }
+
+    /// As [`bind`](Self::bind), with `SO_REUSEPORT`: several listeners of one user may be bound to
+    /// one address, and the system spreads the connections over them.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left behind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let first = TcpListener::bind_shared("127.0.0.1:0").await?;
+    ///     let second = TcpListener::bind_shared(first.local_addr()?).await?;
+    ///     assert_eq!(first.local_addr()?, second.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[doc(alias = "SO_REUSEPORT")]
+    pub async fn bind_shared(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let addresses = resolve(address).await?;
+        first_that_works(&addresses, |address| socket::listening_at(address, true)).map(Self::new)
+    }
+
+    fn new(fd: OwnedFd) -> Self {
+        Self { acceptors: Acceptors::new(), fd: fd.into() }
+    }
+
+    /// Takes a listener of `std`, and its non-blocking mode, if on, off.
+    ///
+    /// # Errors
+    ///
+    /// Those of fcntl(2).
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(false)?;
+        Ok(Self::new(listener.into()))
+    }
+
+    /// The listener as one of `std`, in blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// Itself, if a dropped [`accept`](Self::accept) is still in the kernel.
+    pub fn into_std(self) -> Result<std::net::TcpListener, Self> {
+        if !self.acceptors.is_idle() {
+            return Err(self);
+        }
+        let Self { acceptors, fd } = self;
+        fd.try_into_owned().map(Into::into).map_err(|fd| Self { acceptors, fd })
+    }
+
+    /// Waits for the next connection, and gives it with its peer's address.
+    ///
+    /// # Errors
+    ///
+    /// Those of accept(2). Most concern one connection or pass (`ECONNABORTED`, `EMFILE`): a
+    /// server goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost: if one arrives for an `accept` that has been dropped, the next one
+    /// gets it. It is closed only if the listener is dropped before. A future that is neither
+    /// polled nor dropped keeps all others waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::net::TcpListener;
+    /// use ringpool::time::timeout;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
+    ///     let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    ///     let (_stream, peer) = listener.accept().await?;
+    ///     assert_eq!(peer, client.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn accept(
+        &self,
+    ) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + Sync + use<'_> {
+        let accepting = Accepting::new(&self.fd, &self.acceptors);
+        async {
+            let (connection, peer) = accepting.await?;
+            let peer = peer.ok_or_else(|| {
+                let message = "a connection that is not TCP came in, and was closed";
+                io::Error::new(io::ErrorKind::Unsupported, message)
+            })?;
+            Ok((TcpStream::new(connection), peer))
+        }
+    }
+
+    /// The address it listens at.
+    ///
+    /// # Errors
+    ///
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        socket::as_std::<std::net::TcpListener>(&self.fd).local_addr()
+    }
+}
+
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for TcpListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("TcpListener");
+        if let Ok(address) = self.local_addr() {
+            shown.field("address", &address);
+        }
+        shown.field("fd", &self.as_raw_fd()).finish()
+    }
+}

@@ -1,0 +1,59 @@
+//! TCP, with the names of `std::net`.
+//!
+//! Listeners and streams belong to no ring: any task on any ring may use them, two of them at once
+//! as well, one to read and one to write. All methods take `&self`.
+//!
+//! # Dropped futures
+//!
+//! Nothing is lost when a future of this module is dropped before it is ready, as timeouts and
+//! selects do. What the kernel has been asked for already stays with the listener or stream: a
+//! connection that arrives for a dropped `accept` goes to the next one, and bytes that arrive for
+//! a dropped `read` come out of the next one. It ends with the listener or stream.
+//!
+//! # Examples
+//!
+//! ```
+//! use ringpool::net::{TcpListener, TcpStream};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let pool = ringpool::Pool::new(2);
+//! pool.block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let address = listener.local_addr()?;
+//!     let echo = ringpool::spawn(async move {
+//!         let (stream, _) = listener.accept().await?;
+//!         let mut buffer = Vec::with_capacity(4096);
+//!         loop {
+//!             let count;
+//!             (count, buffer) = stream.read(buffer).await?;
+//!             if count == 0 {
+//!                 return Ok::<_, std::io::Error>(());
+//!             }
+//!             ((), buffer) = stream.write_all(buffer).await?;
+//!         }
+//!     });
+//!     let stream = TcpStream::connect(address).await?;
+//!     stream.write_all("hello").await?;
+//!     let ((), answer) = stream.read_exact([0; 5]).await?;
+//!     assert_eq!(&answer, b"hello");
+//!     drop(stream);
+//!     echo.await?
+//! })
+//! # }
+//! ```
+
+mod accepting;
+mod address;
+mod listener;
+mod reading;
+mod socket;
+mod split;
+mod stream;
+mod writing;
+
+pub use std::net::Shutdown;
+
+pub use address::ToSocketAddrs;
+pub use listener::TcpListener;
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+pub use stream::TcpStream;

@@ -1,0 +1,77 @@
+//! Opening files.
+
+use std::io;
+use std::path::Path;
+
+use io_uring::types::OpenHow;
+use io_uring::{opcode, squeue};
+
+use super::path::Place;
+use super::{Op, Operation, SharedFd};
+
+/// See [`openat2`].
+#[derive(Debug)]
+pub struct OpenAt2 {
+    place: Place,
+    how: OpenHow,
+}
+
+/// Opens a file, relative to `directory` or to the working directory: `IORING_OP_OPENAT2`.
+/// Since Linux 5.6.
+///
+/// `flags` are those of `open(2)`; `O_CLOEXEC` is added. `mode` counts only for flags that make a
+/// file, and must be 0 otherwise.
+///
+/// # Errors
+///
+/// Those of `openat2(2)`; [`InvalidInput`](io::ErrorKind::InvalidInput) if the path has a zero byte
+/// in it. As for every operation, [`Unsupported`](io::ErrorKind::Unsupported) outside the tasks of
+/// a pool, and `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// If it is dropped, the file may have been opened or made; it is closed then.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let directory = op::openat2(None, "/proc/self", libc::O_PATH, 0).await?;
+///     let file = op::openat2(Some(&directory), "comm", libc::O_RDONLY, 0).await?;
+///     let (count, _) = op::read_at(&file, [0; 16], 0).await?;
+///     assert!(count > 0);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn openat2(
+    directory: Option<&SharedFd>,
+    path: impl AsRef<Path>,
+    flags: i32,
+    mode: u32,
+) -> Op<OpenAt2> {
+    let flags = (flags | libc::O_CLOEXEC) as u32;
+    let how = OpenHow::new().flags(flags.into()).mode(mode.into());
+    match Place::new(directory, path.as_ref()) {
+        Ok(place) => Op::new(OpenAt2 { place, how }),
+        Err((place, error)) => Op::refused(OpenAt2 { place, how }, error),
+    }
+}
+
+// SAFETY: the path is on the heap and `how` in the operation itself; the operation owns both, and
+// the directory.
+unsafe impl Operation for OpenAt2 {
+    type Output = io::Result<SharedFd>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::OpenAt2::new(self.place.directory(), self.place.path(), &raw const self.how).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        SharedFd::from_result(result)
+    }
+}

@@ -1,0 +1,224 @@
+//! Reading from files, pipes, terminals and whatever else can be read.
+
+use std::io;
+
+use io_uring::{opcode, squeue};
+
+use super::position::{CURRENT, IoVecs, at, check_count};
+use super::{Op, Operation, SharedFd};
+use crate::buf::{BufError, BufResult, IoBufMut, entry_len, finish_read};
+
+/// See [`read`] and [`read_at`].
+#[derive(Debug)]
+pub struct Read<B> {
+    fd: SharedFd,
+    buffer: B,
+    position: u64,
+}
+
+/// Reads from `offset` into the buffer: `IORING_OP_READ`. Since Linux 5.6.
+///
+/// The buffer is filled from its beginning, over whatever is there, up to its capacity; the result
+/// says how many bytes were read, and 0 means the end of the file, or a buffer without room. At
+/// most 2 GiB less a page are read at once. Pipes, sockets and terminals have no offsets, and
+/// ignore it.
+///
+/// # Errors
+///
+/// Those of `pread(2)`, with the buffer as it was. As for every operation,
+/// [`Unsupported`](io::ErrorKind::Unsupported) outside the tasks of a pool, and `ECANCELED` if it
+/// was cancelled.
+///
+/// # Cancel safety
+///
+/// If it is dropped, the buffer is lost, but nothing of the file.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let zero = op::openat2(None, "/dev/zero", libc::O_RDONLY, 0).await?;
+///     let (count, buffer) = op::read_at(&zero, vec![1; 100], 0).await?;
+///     assert_eq!((count, buffer), (100, vec![0; 100]));
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn read_at<B: IoBufMut>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Read<B>> {
+    Op::new(Read { fd: fd.clone(), buffer, position: at(offset) })
+}
+
+/// Reads from where the file's position is, or what comes next where there is none, into the
+/// buffer: `IORING_OP_READ` with offset −1. Since Linux 5.6.
+///
+/// The buffer is filled as by [`read_at`]. The kernel does not let operations on one position take
+/// turns: two at a time may read the same bytes.
+///
+/// # Errors
+///
+/// Those of `read(2)`, with the buffer as it was.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, it may have read, and what it has read is lost.
+/// [`Op::cancel`] gives it back.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let file = op::openat2(None, "/proc/self/comm", libc::O_RDONLY, 0).await?;
+///     let (_, first) = op::read(&file, [0; 1]).await?;
+///     let (_, whole) = op::read_at(&file, [0; 2], 0).await?;
+///     let (_, second) = op::read(&file, [0; 1]).await?;
+///     assert_eq!([first, second].concat(), whole);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn read<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
+    Op::new(Read { fd: fd.clone(), buffer, position: CURRENT })
+}
+
+// SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
+unsafe impl<B: IoBufMut> Operation for Read<B> {
+    type Output = BufResult<usize, B>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let capacity = entry_len(self.buffer.capacity());
+        opcode::Read::new(self.fd.target(), self.buffer.ptr_mut(), capacity)
+            .offset(self.position)
+            .build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        finish_read(result, self.buffer)
+    }
+}
+
+/// See [`readv`] and [`readv_at`].
+#[derive(Debug)]
+pub struct ReadVectored<B> {
+    fd: SharedFd,
+    buffers: Vec<B>,
+    vectors: IoVecs,
+    position: u64,
+}
+
+impl<B: IoBufMut> ReadVectored<B> {
+    fn make(fd: &SharedFd, buffers: Vec<B>, position: u64) -> Op<Self> {
+        let checked = check_count(buffers.len());
+        let operation = Self { fd: fd.clone(), buffers, vectors: IoVecs::default(), position };
+        match checked {
+            Ok(()) => Op::new(operation),
+            Err(error) => Op::refused(operation, error),
+        }
+    }
+}
+
+/// Reads from `offset` into several buffers, one after the other: `IORING_OP_READV`.
+/// Since Linux 5.1.
+///
+/// Each is filled up to its capacity before the next one is. Those that are not reached are empty
+/// afterwards, as far as their type can be.
+///
+/// # Errors
+///
+/// Those of `preadv(2)`, with the buffers as they were;
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if there are more than 1024.
+///
+/// # Cancel safety
+///
+/// If it is dropped, the buffers are lost, but nothing of the file.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let zero = op::openat2(None, "/dev/zero", libc::O_RDONLY, 0).await?;
+///     let (count, buffers) = op::readv_at(&zero, vec![[1; 3], [2; 3]], 0).await?;
+///     assert_eq!((count, buffers), (6, vec![[0; 3], [0; 3]]));
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn readv_at<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<ReadVectored<B>> {
+    ReadVectored::make(fd, buffers, at(offset))
+}
+
+/// Reads from the file's position into several buffers, one after the other: `IORING_OP_READV`
+/// with offset −1. Since Linux 5.1.
+///
+/// The buffers are filled as by [`readv_at`]; of the position the same is true as for [`read`].
+///
+/// # Errors
+///
+/// Those of `readv(2)`, with the buffers as they were;
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if there are more than 1024.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, it may have read, and what it has read is lost.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let file = op::openat2(None, "/proc/self/comm", libc::O_RDONLY, 0).await?;
+///     let buffers = vec![Vec::with_capacity(1), Vec::with_capacity(100)];
+///     let (count, buffers) = op::readv(&file, buffers).await?;
+///     assert_eq!(count, buffers[0].len() + buffers[1].len());
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn readv<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>) -> Op<ReadVectored<B>> {
+    ReadVectored::make(fd, buffers, CURRENT)
+}
+
+// SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
+// does the descriptor, and leaves the vectors that hold them alone.
+unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
+    type Output = BufResult<usize, Vec<B>>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let parts = self.buffers.iter_mut().map(|buffer| (buffer.ptr_mut(), buffer.capacity()));
+        self.vectors = IoVecs::new(parts);
+        opcode::Readv::new(self.fd.target(), self.vectors.as_ptr(), self.vectors.len())
+            .offset(self.position)
+            .build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        let mut buffers = self.buffers;
+        let total = match result {
+            Ok(total) => total as usize,
+            Err(error) => return Err(BufError { error, buffer: buffers }),
+        };
+        let mut left = total;
+        for buffer in &mut buffers {
+            let count = left.min(buffer.capacity());
+            // SAFETY: the kernel fills each buffer before it comes to the next, and has written
+            // `total` bytes.
+            unsafe { buffer.set_initialized_len(count) };
+            left -= count;
+        }
+        Ok((total, buffers))
+    }
+}

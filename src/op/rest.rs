@@ -1,0 +1,76 @@
+//! A buffer of which a part is done.
+
+use crate::buf::{IoBuf, IoBufMut};
+
+/// What is left of a buffer after its first `done` bytes, for operations that take several steps.
+pub(crate) struct Rest<B> {
+    pub(crate) buffer: B,
+    pub(crate) done: usize,
+}
+
+impl<B> Rest<B> {
+    pub(crate) fn new(buffer: B) -> Self {
+        Self { buffer, done: 0 }
+    }
+}
+
+// SAFETY: a part of what the buffer promises: `done` never exceeds the buffer's capacity, nor what
+// is initialized in a buffer to read from.
+unsafe impl<B: IoBuf> IoBuf for Rest<B> {
+    fn ptr(&self) -> *const u8 {
+        // SAFETY: within the buffer.
+        unsafe { self.buffer.ptr().add(self.done) }
+    }
+
+    fn initialized_len(&self) -> usize {
+        self.buffer.initialized_len().saturating_sub(self.done)
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<B: IoBufMut> IoBufMut for Rest<B> {
+    fn ptr_mut(&mut self) -> *mut u8 {
+        // SAFETY: within the buffer.
+        unsafe { self.buffer.ptr_mut().add(self.done) }
+    }
+
+    fn capacity(&self) -> usize {
+        self.buffer.capacity() - self.done
+    }
+
+    // SAFETY: demanded of the caller by the trait.
+    unsafe fn set_initialized_len(&mut self, len: usize) {
+        self.done += len;
+        // SAFETY: the caller's promise for the rest, and ours for what is before it.
+        unsafe { self.buffer.set_initialized_len(self.done) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_to_write_is_what_has_not_been_written() {
+        let mut rest = Rest::new("salt and pepper");
+        rest.done += 5;
+        rest.done += 4;
+        assert_eq!(rest.as_bytes(), b"pepper");
+        rest.done += 6;
+        assert_eq!(rest.as_bytes(), b"");
+    }
+
+    #[test]
+    fn a_rest_to_read_into_lengthens_the_whole() {
+        let mut rest = Rest::new(Vec::with_capacity(10));
+        for part in ["salt", "y"] {
+            // SAFETY: the bytes are written first.
+            unsafe {
+                rest.ptr_mut().copy_from(part.as_ptr(), part.len());
+                rest.set_initialized_len(part.len());
+            }
+        }
+        assert_eq!(rest.capacity(), rest.buffer.capacity() - 5);
+        assert_eq!(rest.buffer, b"salty");
+    }
+}

@@ -1,0 +1,317 @@
+//! Operations on sockets as such: making them, connecting them, ending them.
+
+use std::io;
+use std::net::{Shutdown as How, SocketAddr};
+
+use io_uring::{opcode, squeue};
+
+use super::address::RawAddress;
+use super::{Op, Operation, SharedFd};
+
+/// See [`socket`].
+#[derive(Debug)]
+pub struct Socket {
+    domain: i32,
+    kind: i32,
+    protocol: i32,
+}
+
+/// Makes a socket: `IORING_OP_SOCKET`. Since Linux 5.19.
+///
+/// `domain` ([`AF_INET`](libc::AF_INET), …), `kind` ([`SOCK_STREAM`](libc::SOCK_STREAM), …) and
+/// `protocol` are those of socket(2). The descriptor is closed on exec.
+///
+/// # Errors
+///
+/// Those of socket(2), and `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// Nothing is lost; a socket that is made after all is closed.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let socket = op::socket(libc::AF_INET, libc::SOCK_STREAM, 0).await?;
+///     assert!(socket.try_into_owned().is_ok());
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn socket(domain: i32, kind: i32, protocol: i32) -> Op<Socket> {
+    Op::new(Socket { domain, kind, protocol })
+}
+
+// SAFETY: the entry points to nothing.
+unsafe impl Operation for Socket {
+    type Output = io::Result<SharedFd>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::Socket::new(self.domain, self.kind | libc::SOCK_CLOEXEC, self.protocol).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        SharedFd::from_result(result)
+    }
+}
+
+/// See [`bind`].
+#[derive(Debug)]
+pub struct Bind {
+    fd: SharedFd,
+    address: RawAddress,
+}
+
+/// Gives a socket its local address: `IORING_OP_BIND`. Since Linux 6.11.
+///
+/// # Errors
+///
+/// Those of bind(2), [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, and
+/// `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// The socket may be bound or not.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let socket = op::socket(libc::AF_INET, libc::SOCK_STREAM, 0).await?;
+///     match op::bind(&socket, "127.0.0.1:0".parse().unwrap()).await {
+///         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => return Ok(()),
+///         bound => bound?,
+///     }
+///     op::listen(&socket, 128).await
+/// })
+/// # }
+/// ```
+pub fn bind(fd: &SharedFd, address: SocketAddr) -> Op<Bind> {
+    Op::new(Bind { fd: fd.clone(), address: address.into() })
+}
+
+// SAFETY: the entry points to the address, which is part of `self`.
+unsafe impl Operation for Bind {
+    type Output = io::Result<()>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::Bind::new(self.fd.target(), self.address.ptr(), self.address.len()).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        result.map(drop)
+    }
+}
+
+/// See [`listen`].
+#[derive(Debug)]
+pub struct Listen {
+    fd: SharedFd,
+    backlog: i32,
+}
+
+/// Makes a bound socket one that accepts connections: `IORING_OP_LISTEN`. Since Linux 6.11.
+///
+/// At most `backlog` connections wait to be accepted; the system has a limit of its own.
+///
+/// # Errors
+///
+/// Those of listen(2), [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, and
+/// `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// The socket may listen or not.
+///
+/// # Examples
+///
+/// See [`bind`].
+pub fn listen(fd: &SharedFd, backlog: i32) -> Op<Listen> {
+    Op::new(Listen { fd: fd.clone(), backlog })
+}
+
+// SAFETY: the entry points to nothing.
+unsafe impl Operation for Listen {
+    type Output = io::Result<()>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::Listen::new(self.fd.target(), self.backlog).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        result.map(drop)
+    }
+}
+
+/// See [`accept`].
+#[derive(Debug)]
+pub struct Accept {
+    fd: SharedFd,
+    peer: RawAddress,
+}
+
+/// Takes the next connection of a listening socket: `IORING_OP_ACCEPT`. Since Linux 5.5.
+///
+/// Gives the connection's descriptor, which is closed on exec, and the peer's address, unless it
+/// is of another family than IPv4 and IPv6. The listening socket must not be in non-blocking mode,
+/// in which the kernel does not wait.
+///
+/// # Errors
+///
+/// Those of accept(2), and `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// A connection that is accepted after all is closed.
+/// [`TcpListener::accept`](crate::net::TcpListener::accept) keeps it for the next caller.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op::{self, SharedFd};
+/// use std::os::fd::OwnedFd;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// let listener = SharedFd::from(OwnedFd::from(listener));
+/// let (_connection, peer) = pool.block_on(op::accept(&listener))?;
+/// assert_eq!(peer, Some(client.local_addr()?));
+/// # Ok(())
+/// # }
+/// ```
+pub fn accept(fd: &SharedFd) -> Op<Accept> {
+    Op::new(Accept { fd: fd.clone(), peer: RawAddress::empty() })
+}
+
+// SAFETY: the entry points to the address and its length, which are part of `self`.
+unsafe impl Operation for Accept {
+    type Output = io::Result<(SharedFd, Option<SocketAddr>)>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let (address, len) = (self.peer.ptr_mut(), self.peer.len_mut());
+        opcode::Accept::new(self.fd.target(), address, len).flags(libc::SOCK_CLOEXEC).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        Ok((SharedFd::from_result(result)?, self.peer.to_socket_addr()))
+    }
+}
+
+/// See [`connect`].
+#[derive(Debug)]
+pub struct Connect {
+    fd: SharedFd,
+    address: RawAddress,
+}
+
+/// Connects a socket to an address: `IORING_OP_CONNECT`. Since Linux 5.5.
+///
+/// # Errors
+///
+/// Those of connect(2), and `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// The socket may be connected or not, or be about to be: close it.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let listener = std::net::TcpListener::bind("[::1]:0")?;
+/// let address = listener.local_addr()?;
+/// pool.block_on(async {
+///     let socket = op::socket(libc::AF_INET6, libc::SOCK_STREAM, 0).await?;
+///     op::connect(&socket, address).await
+/// })
+/// # }
+/// ```
+pub fn connect(fd: &SharedFd, address: SocketAddr) -> Op<Connect> {
+    Op::new(Connect { fd: fd.clone(), address: address.into() })
+}
+
+// SAFETY: the entry points to the address, which is part of `self`.
+unsafe impl Operation for Connect {
+    type Output = io::Result<()>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::Connect::new(self.fd.target(), self.address.ptr(), self.address.len()).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        result.map(drop)
+    }
+}
+
+/// See [`shutdown`].
+#[derive(Debug)]
+pub struct Shutdown {
+    fd: SharedFd,
+    how: How,
+}
+
+/// Ends one or both directions of a connection: `IORING_OP_SHUTDOWN`. Since Linux 5.11.
+///
+/// # Errors
+///
+/// Those of shutdown(2), and `ECANCELED` if it was cancelled.
+///
+/// # Cancel safety
+///
+/// The direction may be ended or not.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op::{self, SharedFd};
+/// use std::net::Shutdown;
+/// use std::os::fd::OwnedFd;
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), OwnedFd::from(theirs).into());
+/// pool.block_on(async {
+///     op::shutdown(&ours, Shutdown::Write).await?;
+///     let (count, _) = op::recv(&theirs, vec![0; 8], 0).await?;
+///     assert_eq!(count, 0);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn shutdown(fd: &SharedFd, how: How) -> Op<Shutdown> {
+    Op::new(Shutdown { fd: fd.clone(), how })
+}
+
+// SAFETY: the entry points to nothing.
+unsafe impl Operation for Shutdown {
+    type Output = io::Result<()>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let how = match self.how {
+            How::Read => libc::SHUT_RD,
+            How::Write => libc::SHUT_WR,
+            How::Both => libc::SHUT_RDWR,
+        };
+        opcode::Shutdown::new(self.fd.target(), how).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        result.map(drop)
+    }
+}

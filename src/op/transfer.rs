@@ -1,0 +1,138 @@
+//! Operations that move bytes through a socket.
+
+use std::io;
+
+use io_uring::{opcode, squeue};
+
+use super::{Op, Operation, SharedFd};
+use crate::buf::{BufResult, IoBuf, IoBufMut, entry_len, finish_read, finish_write};
+
+/// Do not try before the socket says that it is ready. In the entry's `ioprio`.
+const POLL_FIRST: u16 = 1;
+
+/// See [`recv`].
+#[derive(Debug)]
+pub struct Recv<B> {
+    fd: SharedFd,
+    buffer: B,
+    flags: i32,
+    waits_first: bool,
+}
+
+/// Receives what has arrived at a socket: `IORING_OP_RECV`. Since Linux 5.6.
+///
+/// It waits until there is something, and gives how much it was and the buffer; 0 means that the
+/// peer will send no more. `flags` are those of recv(2), except for
+/// [`MSG_TRUNC`](libc::MSG_TRUNC), which is ignored: with it the kernel counts bytes that it has
+/// not written. The socket must not be in non-blocking mode, in which the kernel does not wait.
+///
+/// # Errors
+///
+/// Those of recv(2), and `ECANCELED` if it was cancelled; each with the buffer.
+///
+/// # Cancel safety
+///
+/// What had been received when it was dropped is lost. [`TcpStream`](crate::net::TcpStream) keeps
+/// it for the next read.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op::{self, SharedFd};
+/// use std::os::fd::OwnedFd;
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), OwnedFd::from(theirs).into());
+/// pool.block_on(async {
+///     let (count, _) = op::send(&ours, "hello", 0).await?;
+///     assert_eq!(count, 5);
+///     let (count, buffer) = op::recv(&theirs, Vec::with_capacity(64), 0).await?;
+///     assert_eq!((count, &buffer[..]), (5, &b"hello"[..]));
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn recv<B: IoBufMut>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Recv<B>> {
+    // The buffer is as long as the kernel says, so it must say what it has written.
+    let flags = flags & !libc::MSG_TRUNC;
+    Op::new(Recv { fd: fd.clone(), buffer, flags, waits_first: false })
+}
+
+/// As [`recv`]; if there is reason to think that nothing has arrived yet, the kernel can be spared
+/// the attempt that would come to nothing.
+pub(crate) fn recv_expecting<B: IoBufMut>(
+    fd: &SharedFd,
+    buffer: B,
+    nothing_yet: bool,
+) -> Op<Recv<B>> {
+    Op::new(Recv { fd: fd.clone(), buffer, flags: 0, waits_first: nothing_yet })
+}
+
+// SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
+// as long as nobody touches it.
+unsafe impl<B: IoBufMut> Operation for Recv<B> {
+    type Output = BufResult<usize, B>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let len = entry_len(self.buffer.capacity());
+        opcode::Recv::new(self.fd.target(), self.buffer.ptr_mut(), len)
+            .flags(self.flags)
+            .ioprio(if self.waits_first { POLL_FIRST } else { 0 })
+            .build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        finish_read(result, self.buffer)
+    }
+}
+
+/// See [`send`].
+#[derive(Debug)]
+pub struct Send<B> {
+    fd: SharedFd,
+    buffer: B,
+    flags: i32,
+}
+
+/// Sends bytes through a connected socket: `IORING_OP_SEND`. Since Linux 5.6.
+///
+/// It waits until there is room for some of them, and gives how many those were and the buffer.
+/// `flags` are those of send(2); with [`MSG_WAITALL`](libc::MSG_WAITALL) it goes on until all are
+/// sent or an error comes between. A peer that is gone is an error, never a signal:
+/// [`MSG_NOSIGNAL`](libc::MSG_NOSIGNAL) is always set. [`MSG_ZEROCOPY`](libc::MSG_ZEROCOPY) is
+/// ignored: with it the kernel would still read the buffer afterwards. The socket must not be in
+/// non-blocking mode, in which the kernel does not wait.
+///
+/// # Errors
+///
+/// Those of send(2), and `ECANCELED` if it was cancelled; each with the buffer.
+///
+/// # Cancel safety
+///
+/// If it is dropped, all of the bytes may have been sent, or the first of them, or none.
+///
+/// # Examples
+///
+/// See [`recv`].
+pub fn send<B: IoBuf>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Send<B>> {
+    let flags = (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY;
+    Op::new(Send { fd: fd.clone(), buffer, flags })
+}
+
+// SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
+// as long as nobody touches it.
+unsafe impl<B: IoBuf> Operation for Send<B> {
+    type Output = BufResult<usize, B>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let len = entry_len(self.buffer.initialized_len());
+        opcode::Send::new(self.fd.target(), self.buffer.ptr(), len).flags(self.flags).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        finish_write(result, self.buffer)
+    }
+}

@@ -1,0 +1,210 @@
+//! Writing to files, pipes, terminals and whatever else can be written.
+
+use std::io;
+
+use io_uring::{opcode, squeue};
+
+use super::position::{CURRENT, IoVecs, at, check_count};
+use super::{Op, Operation, SharedFd};
+use crate::buf::{BufResult, IoBuf, entry_len, finish_write};
+
+/// See [`write`](write()) and [`write_at`].
+#[derive(Debug)]
+pub struct Write<B> {
+    fd: SharedFd,
+    buffer: B,
+    position: u64,
+}
+
+/// Writes the buffer's bytes at `offset`: `IORING_OP_WRITE`. Since Linux 5.6.
+///
+/// The result says how many were written, which may be fewer, and is never more than 2 GiB less a
+/// page. Pipes, sockets and terminals have no offsets, and ignore it; so do files opened for
+/// appending.
+///
+/// # Errors
+///
+/// Those of `pwrite(2)`, with the buffer.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, any number of bytes may have been written.
+/// [`Op::cancel`] says how many.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// # let directory = std::env::temp_dir();
+/// pool.block_on(async {
+///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let (count, _) = op::write_at(&file, "pepper", 4).await?;
+///     assert_eq!(count, 6);
+///     let (_, buffer) = op::read_at(&file, Vec::with_capacity(20), 0).await?;
+///     assert_eq!(buffer, b"\0\0\0\0pepper");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn write_at<B: IoBuf>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Write<B>> {
+    Op::new(Write { fd: fd.clone(), buffer, position: at(offset) })
+}
+
+/// Writes the buffer's bytes where the file's position is, or after what was written before where
+/// there is none: `IORING_OP_WRITE` with offset −1. Since Linux 5.6.
+///
+/// It may write fewer, as [`write_at`] does. The kernel does not let operations on one position
+/// take turns: two at a time may write to the same place.
+///
+/// # Errors
+///
+/// Those of `write(2)`, with the buffer.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, any number of bytes may have been written.
+/// [`Op::cancel`] says how many.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// # let directory = std::env::temp_dir();
+/// pool.block_on(async {
+///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     op::write(&file, "salt ").await?;
+///     op::write(&file, String::from("and pepper")).await?;
+///     let (_, buffer) = op::read_at(&file, Vec::with_capacity(20), 0).await?;
+///     assert_eq!(buffer, b"salt and pepper");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn write<B: IoBuf>(fd: &SharedFd, buffer: B) -> Op<Write<B>> {
+    Op::new(Write { fd: fd.clone(), buffer, position: CURRENT })
+}
+
+// SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
+unsafe impl<B: IoBuf> Operation for Write<B> {
+    type Output = BufResult<usize, B>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let len = entry_len(self.buffer.initialized_len());
+        opcode::Write::new(self.fd.target(), self.buffer.ptr(), len).offset(self.position).build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        finish_write(result, self.buffer)
+    }
+}
+
+/// See [`writev`] and [`writev_at`].
+#[derive(Debug)]
+pub struct WriteVectored<B> {
+    fd: SharedFd,
+    buffers: Vec<B>,
+    vectors: IoVecs,
+    position: u64,
+}
+
+impl<B: IoBuf> WriteVectored<B> {
+    fn make(fd: &SharedFd, buffers: Vec<B>, position: u64) -> Op<Self> {
+        let checked = check_count(buffers.len());
+        let operation = Self { fd: fd.clone(), buffers, vectors: IoVecs::default(), position };
+        match checked {
+            Ok(()) => Op::new(operation),
+            Err(error) => Op::refused(operation, error),
+        }
+    }
+}
+
+/// Writes the bytes of several buffers at `offset`, one after the other: `IORING_OP_WRITEV`.
+/// Since Linux 5.1.
+///
+/// It may write fewer than they have, as [`write_at`] does.
+///
+/// # Errors
+///
+/// Those of `pwritev(2)`, with the buffers; [`InvalidInput`](io::ErrorKind::InvalidInput) if there
+/// are more than 1024.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, any number of bytes may have been written.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// # let directory = std::env::temp_dir();
+/// pool.block_on(async {
+///     let file = op::openat2(None, directory, libc::O_TMPFILE | libc::O_RDWR, 0o600).await?;
+///     let (count, _) = op::writev_at(&file, vec!["salt", " and ", "pepper"], 0).await?;
+///     assert_eq!(count, 15);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn writev_at<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<WriteVectored<B>> {
+    WriteVectored::make(fd, buffers, at(offset))
+}
+
+/// Writes the bytes of several buffers at the file's position, one after the other:
+/// `IORING_OP_WRITEV` with offset −1. Since Linux 5.1.
+///
+/// It may write fewer than they have; of the position the same is true as for [`write`](write()).
+///
+/// # Errors
+///
+/// Those of `writev(2)`, with the buffers; [`InvalidInput`](io::ErrorKind::InvalidInput) if there
+/// are more than 1024.
+///
+/// # Cancel safety
+///
+/// If it is dropped after its first poll, any number of bytes may have been written.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let null = op::openat2(None, "/dev/null", libc::O_WRONLY, 0).await?;
+///     let (count, _) = op::writev(&null, vec![vec![1; 10], vec![2; 20]]).await?;
+///     assert_eq!(count, 30);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn writev<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>) -> Op<WriteVectored<B>> {
+    WriteVectored::make(fd, buffers, CURRENT)
+}
+
+// SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
+// does the descriptor, and leaves the vectors that hold them alone. The kernel only reads them.
+unsafe impl<B: IoBuf> Operation for WriteVectored<B> {
+    type Output = BufResult<usize, Vec<B>>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let part = |buffer: &B| (buffer.ptr().cast_mut(), buffer.initialized_len());
+        self.vectors = IoVecs::new(self.buffers.iter().map(part));
+        opcode::Writev::new(self.fd.target(), self.vectors.as_ptr(), self.vectors.len())
+            .offset(self.position)
+            .build()
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        finish_write(result, self.buffers)
+    }
+}

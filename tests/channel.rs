@@ -1,0 +1,19 @@
+//! The channel from outside: one file a subject, each test a situation.
+
+#[path = "channel/support.rs"]
+mod support;
+
+#[path = "channel/basics.rs"]
+mod basics;
+#[path = "channel/closing.rs"]
+mod closing;
+#[path = "channel/dropping.rs"]
+mod dropping;
+#[path = "channel/random.rs"]
+mod random;
+#[path = "channel/threads.rs"]
+mod threads;
+#[path = "channel/waiting.rs"]
+mod waiting;
+#[path = "channel/wakers.rs"]
+mod wakers;
