@@ -260,7 +260,12 @@ fn invalid(message: String) -> io::Error {
 /// only once it can be reached. Gives the first error.
 fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Result<()> {
     let ended = || io::Error::other("a ring's thread ended before it began");
-    (0..threads).fold(Ok(()), |all, _| all.and(reports.recv().unwrap_or_else(|_| Err(ended()))))
+    let mut outcome = Ok(());
+    for _ in 0..threads {
+        // All of them, also after an error: a thread that begins must find the pool there.
+        outcome = outcome.and(reports.recv().unwrap_or_else(|_| Err(ended())));
+    }
+    outcome
 }
 
 /// Runs a hook of the user's.

@@ -182,6 +182,8 @@ fn a_waker_that_panics_when_an_operation_drops_it_loses_no_operation() {
     let runtimes = pool.runtimes().to_vec();
     for place in [0, 1] {
         let runtimes = runtimes.clone();
+        let both_are_dropped = Count::new();
+        let reached = both_are_dropped.clone();
         let task = spawn_on(&pool.runtime(0), async move {
             let (mut operation, mut timer) = (nop(), sleep(Duration::from_secs(3600)));
             let (first, _, first_dropped) = panicking_waker();
@@ -196,14 +198,11 @@ fn a_waker_that_panics_when_an_operation_drops_it_loses_no_operation() {
             while first_dropped.get() + second_dropped.get() < 2 {
                 yield_now().await;
             }
+            reached.add();
             never().await;
         });
-        let cancelled = pool.block_on(async {
-            for _ in 0..100 {
-                yield_now().await;
-            }
-            task.cancel().await
-        });
+        both_are_dropped.reaches(1);
+        let cancelled = pool.block_on(async { task.cancel().await });
         assert_eq!(cancelled, None);
         until(|| pool.runtime(0).load().operations_in_flight == 0);
         until(|| pool.runtime(0).load().timers == 0);

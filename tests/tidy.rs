@@ -181,7 +181,8 @@ fn function_length(source: &Source) -> Vec<(usize, String)> {
 
 /// A row of a table cannot be broken.
 fn columns(source: &Source) -> Vec<(usize, String)> {
-    let is_table = |line: &str| ["//! |", "/// |"].iter().any(|start| line.starts_with(start));
+    let is_table =
+        |line: &str| ["//! |", "/// |", "// |"].iter().any(|start| line.starts_with(start));
     let is_bad = |line: &&String| line.chars().count() > COLUMNS_MAX && !is_table(line);
     find_lines(&source.text, is_bad, &format!("a line has at most {COLUMNS_MAX} columns"))
 }

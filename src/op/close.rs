@@ -81,9 +81,9 @@ unsafe impl Operation for Close {
         opcode::Close::new(types::Fd(number)).build()
     }
 
-    /// Whatever the kernel has answered, the number is never closed again: it may be another file's.
-    /// The one descriptor that stays open is that of a close which the end of the pool overtook
-    /// while it was waiting for a slow file system.
+    /// Whatever the kernel has answered, the number is never closed again: it may be another
+    /// file's. The one descriptor that stays open is that of a close which the end of the pool
+    /// overtook while it was waiting for a slow file system.
     fn finish(self, result: io::Result<u32>) -> Self::Output {
         if let (Closing::GivenAway(number), Err(error)) = (&self.0, &result)
             && error.raw_os_error().is_none()

@@ -2,7 +2,7 @@
 //!
 //! An [`Op`] is `Send` although its ring is not. It is started on the ring of the thread that polls
 //! it first; from then on it may be polled, moved and dropped anywhere. All that the kernel touches
-//! lives in its [cell](cell).
+//! lives in its cell.
 //!
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
@@ -299,6 +299,10 @@ unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
 }
 
 /// In place of [`stop`] for operations that are not stopped.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
 unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
 
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.

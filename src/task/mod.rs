@@ -1,43 +1,45 @@
-//! Tasks: who owns what, and who may touch it when.
-//!
-//! A task is one allocation: a [`Header`](header::Header), and behind it the future, later the
-//! output. Four kinds of references point to it:
-//!
-//! * its **home**, the ring it lives on, as long as it is not complete. Home alone polls, drops and
-//!   completes it, and home alone touches the header's `home` part, which therefore is plain
-//!   memory;
-//! * the **handle**, [`Task`]: one, or none once it was dropped or detached;
-//! * **wakers**, any number, on any thread;
-//! * **nodes** in an inbox: the wake node while the bit `LINKED` is set, the move node while the
-//!   task is under way to another ring.
-//!
-//! # What is touched by whom
-//!
-//! | field | by whom, when |
-//! |---|---|
-//! | `home` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
-//! | the future | home, in `poll` and `cancel` (for a blocking task: whoever claimed it) |
-//! | the output | home until `COMPLETE` is set; then the handle, or home if there is no handle |
-//! | the join waker slot | the handle; home reads it once `COMPLETE` and `JOIN_WAKER` are set |
-//! | `join.word`, `address` | everybody, atomically |
-//! | the wake node's link | whoever set `LINKED`, until home clears it |
-//! | the move node's link | whoever owns the task and sends it |
-//!
-//! # Why a task is freed once and not too early
-//!
-//! While it is not complete nobody frees it, so nobody needs an exact count. Completing it adds the
-//! references counted at home to those in the word, in the same step that sets `COMPLETE`. From
-//! then on the word is the whole truth: a step that leaves it complete, without handle, link and
-//! count frees the task, and every such step is a read-modify-write, so exactly one does. (The one
-//! exception: a handle that sees itself to be the only reference left need not write that down.)
-//!
-//! After completing, home touches the task again only if it kept a reference for that purpose.
-//!
-//! # Panics
-//!
-//! Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the
-//! drop of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the
-//! others have nobody to go to.
+//! Tasks: what `spawn` and its like make, their handles, numbers, names and errors.
+
+// # Who owns what, and who may touch it when
+//
+// A task is one allocation: a `Header`, and behind it the future, later the
+// output. Four kinds of references point to it:
+//
+// * its **home**, the ring it lives on, as long as it is not complete. Home alone polls, drops and
+//   completes it, and home alone touches the header's `home` part, which therefore is plain
+//   memory;
+// * the **handle**, `Task`: one, or none once it was dropped or detached;
+// * **wakers**, any number, on any thread;
+// * **nodes** in an inbox: the wake node while the bit `LINKED` is set, the move node while the
+//   task is under way to another ring.
+//
+// # What is touched by whom
+//
+// | field | by whom, when |
+// |---|---|
+// | `home` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
+// | the future | home, in `poll` and `cancel` (for a blocking task: whoever claimed it) |
+// | the output | home until `COMPLETE` is set; then the handle, or home if there is no handle |
+// | the join waker slot | the handle; home reads it once `COMPLETE` and `JOIN_WAKER` are set |
+// | `join.word`, `address` | everybody, atomically |
+// | the wake node's link | whoever set `LINKED`, until home clears it |
+// | the move node's link | whoever owns the task and sends it |
+//
+// # Why a task is freed once and not too early
+//
+// While it is not complete nobody frees it, so nobody needs an exact count. Completing it adds the
+// references counted at home to those in the word, in the same step that sets `COMPLETE`. From
+// then on the word is the whole truth: a step that leaves it complete, without handle, link and
+// count frees the task, and every such step is a read-modify-write, so exactly one does. (The one
+// exception: a handle that sees itself to be the only reference left need not write that down.)
+//
+// After completing, home touches the task again only if it kept a reference for that purpose.
+//
+// # Panics
+//
+// Everything of the user's is called inside `catch_unwind`: polls, the drop of the future, the
+// drop of an output nobody wants, foreign wakers. The poll's panic is the task's outcome; the
+// others have nobody to go to.
 
 pub(crate) mod blocking;
 mod builder;

@@ -12,8 +12,6 @@ use crate::context::{self, Local};
 use crate::coop;
 
 /// Runs user code that may panic, where a panic has nobody to go to.
-///
-/// The payload's own destructor may panic as well, and then that payload is leaked.
 pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(user_code)) {
         Ok(value) => Some(value),
@@ -24,11 +22,16 @@ pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Drops a panic's payload, whatever its destructor does.
-pub(crate) fn dispose_of(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
+/// Drops a panic's payload, whatever its destructor does: a panic in there has a payload too, and
+/// so on. One that never comes to an end is leaked.
+pub(crate) fn dispose_of(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..16 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
     }
+    std::mem::forget(payload);
 }
 
 /// Takes in a task that has just come to live here: it is polled next.

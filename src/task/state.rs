@@ -156,6 +156,12 @@ impl JoinWord {
         self.word.fetch_add(ONE, Ordering::Relaxed);
     }
 
+    /// Home, before completion: adds references that it counted itself; may be negative.
+    pub(crate) fn add(&self, references: i64) {
+        // Ordering: Relaxed: the task is not complete, so nobody acts on the count.
+        self.word.fetch_add((references as u64).wrapping_mul(ONE), Ordering::Relaxed);
+    }
+
     /// One reference less.
     #[inline]
     pub(crate) fn release(&self) -> Release {

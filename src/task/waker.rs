@@ -44,6 +44,26 @@ fn counted_at_home(header: &Header) -> bool {
     header.is_here(context::here()) && !header.home.complete.get()
 }
 
+/// What the count at home may differ from zero: a waker that is cloned here and dropped elsewhere,
+/// again and again, would make any count overflow in the end.
+const AT_HOME_MAX: u32 = 1 << 20;
+
+/// At home: counts references.
+#[inline]
+fn count_at_home(header: &Header, change: i32) {
+    let count = header.home.references.get() + change;
+    header.home.references.set(count);
+    if count.unsigned_abs() >= AT_HOME_MAX {
+        move_count(header);
+    }
+}
+
+/// Moves the count at home to the word: only the sum of both means anything.
+#[cold]
+fn move_count(header: &Header) {
+    header.join.add(i64::from(header.home.references.replace(0)));
+}
+
 /// # Safety
 ///
 /// See [`RawWakerVTable::new`]: `data` is that of a waker made here.
@@ -51,7 +71,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called through a waker's vtable.
     let (_, header) = unsafe { header(data) };
     if counted_at_home(header) {
-        header.home.references.set(header.home.references.get() + 1);
+        count_at_home(header, 1);
     } else {
         header.join.retain();
     }
@@ -90,7 +110,7 @@ unsafe fn drop_waker(data: *const ()) {
     // SAFETY: called through a waker's vtable.
     let (task, header) = unsafe { header(data) };
     if counted_at_home(header) {
-        header.home.references.set(header.home.references.get() - 1);
+        count_at_home(header, -1);
     } else if header.join.release() == Release::Free {
         // SAFETY: we were told to.
         unsafe { (header.vtable.free)(task) };
