@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ringpool::{spawn_on, switch_to};
 
 use super::measure::{Cost, Stopwatch, repeat, thread_cpu};
-use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool};
+use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool, tokio_two_workers};
 
 /// Tasks of one batch.
 pub const BATCH: u64 = 20_000;
@@ -95,6 +95,33 @@ pub fn tokio_batch(iterations: u64) -> Cost {
             black_box(task.await.expect("it ends"));
         }
     }))
+}
+
+/// Spawns a batch of tasks on both rings in turn, then awaits them all.
+pub fn ringpool_batch_for_both(iterations: u64) -> Cost {
+    let pool = pool(2, Waiting::Default);
+    let rings = [pool.runtime(0), pool.runtime(1)];
+    let mut tasks = Vec::with_capacity(BATCH as usize);
+    pool.block_on(repeat(1, iterations, async move || {
+        let ring_of = |number: u64| &rings[number as usize % 2];
+        tasks.extend((0..BATCH).map(|number| spawn_on(ring_of(number), async move { number })));
+        for task in tasks.drain(..) {
+            black_box(task.await.expect("it ends"));
+        }
+    }))
+}
+
+/// Two workers of one runtime: spawns a batch on one of them, then awaits all.
+pub fn tokio_batch_for_both(iterations: u64) -> Cost {
+    let runtime = tokio_two_workers();
+    let mut tasks = Vec::with_capacity(BATCH as usize);
+    let body = repeat(1, iterations, async move || {
+        tasks.extend((0..BATCH).map(|number| tokio::spawn(async move { number })));
+        for task in tasks.drain(..) {
+            black_box(task.await.expect("it ends"));
+        }
+    });
+    runtime.block_on(async { tokio::spawn(body).await.expect("the body does not panic") })
 }
 
 /// As `repeat`, with a pause before each operation that is not counted.

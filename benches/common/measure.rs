@@ -29,10 +29,7 @@ impl Sub for Cost {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self {
-            wall: self.wall.saturating_sub(other.wall),
-            cpu: self.cpu.saturating_sub(other.cpu),
-        }
+        Self { wall: self.wall.saturating_sub(other.wall), cpu: self.cpu.saturating_sub(other.cpu) }
     }
 }
 
@@ -69,18 +66,6 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
     let result = unsafe { libc::clock_gettime(clock, &mut time) };
     assert_eq!(result, 0, "this kernel has no clock {clock}");
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// How often threads of this process have gone to sleep of their own accord.
-pub fn voluntary_switches() -> u64 {
-    let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status"));
-    let tasks = std::fs::read_dir("/proc/self/task").expect("/proc is mounted");
-    tasks.flatten().filter_map(|task| status(task).ok()).map(|text| switches_in(&text)).sum()
-}
-
-fn switches_in(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Does `operation` a number of times to warm up, and then so many times that count.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,11 +11,15 @@ use ringpool::{Pinning, Pool};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// The processors that the two threads of a row run on.
+/// The processors that the two threads of a row run on, as the process was started.
 pub fn cores() -> [usize; 2] {
-    let allowed = core_affinity::get_core_ids().expect("the affinity mask can be read");
-    let first = allowed.first().expect("there is a processor").id;
-    [first, allowed.get(1).map_or(first, |core| core.id)]
+    // Asked once: threads that have been pinned give their mask to those they start.
+    static CORES: OnceLock<[usize; 2]> = OnceLock::new();
+    *CORES.get_or_init(|| {
+        let allowed = core_affinity::get_core_ids().expect("the affinity mask can be read");
+        let first = allowed.first().expect("there is a processor").id;
+        [first, allowed.get(1).map_or(first, |core| core.id)]
+    })
 }
 
 /// Pins the calling thread to the first or the second of them.
@@ -41,6 +46,18 @@ pub fn pool(threads: usize, waiting: Waiting) -> Pool {
     builder.build().expect("io_uring works here")
 }
 
+/// Runs `body` on a thread of its own, on the first processor.
+pub fn on_first_core<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    cores();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            pin(0);
+            body()
+        });
+        thread.join().expect("the body does not panic")
+    })
+}
+
 /// Runs `body` on a current-thread runtime of tokio, on the first processor.
 ///
 /// It runs as a spawned task, as the body of `Pool::block_on` does.
@@ -49,12 +66,10 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let thread = std::thread::spawn(|| {
-        pin(0);
+    on_first_core(|| {
         let runtime = tokio_current_thread().expect("tokio starts");
         runtime.block_on(async { tokio::spawn(body).await.expect("the body does not panic") })
-    });
-    thread.join().expect("the body does not panic")
+    })
 }
 
 /// A current-thread runtime of tokio on the second processor; the first is the body's.
@@ -98,6 +113,21 @@ pub fn tokio_two_workers() -> Runtime {
     builder.build().expect("tokio starts")
 }
 
+/// A runtime on the calling thread. Its threads for blocking work may run on both processors, as a
+/// pool's may.
 fn tokio_current_thread() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    Builder::new_current_thread().enable_all().on_thread_start(unpin).build()
+}
+
+/// Lets the calling thread run on both processors.
+fn unpin() {
+    // SAFETY: an all-zero set is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for core in cores() {
+        // SAFETY: the set is ours, and the core is one that the kernel has named.
+        unsafe { libc::CPU_SET(core, &mut set) };
+    }
+    // SAFETY: 0 is the calling thread; the kernel only reads the set.
+    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
+    assert_eq!(result, 0, "cannot set a thread free");
 }
