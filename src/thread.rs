@@ -78,7 +78,8 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
         }
     };
     let _ = options.ready.send(Ok(()));
-    let mut worker = Worker { local: &local, event_fd, spin, reaped: Vec::new() };
+    let mut worker =
+        Worker { local: &local, event_fd, spin, reaped: Vec::new(), completes_at_once: false };
     if let Err(error) = worker.run() {
         let index = shared.index;
         // Printing panics where stderr is gone.

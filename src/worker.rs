@@ -13,6 +13,8 @@ use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
 const POLLS_PER_TURN: usize = 64;
+/// A wait that was over within this time, system call included, was none.
+const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
 
@@ -23,6 +25,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) spin: SpinPolicy,
     /// Completions on their way from the queue to their cells; kept to be used again.
     pub(crate) reaped: Vec<Reaped>,
+    /// The last wait was over at once: what is submitted completes there and then, as reads of
+    /// cached files do.
+    pub(crate) completes_at_once: bool,
 }
 
 impl Worker<'_> {
@@ -122,11 +127,16 @@ impl Worker<'_> {
     /// Nothing is ready: waits awake for a while if that pays, and then asleep.
     fn idle(&mut self) -> io::Result<()> {
         let spin_ns = self.spin.limit_ns();
-        if spin_ns > 0 {
+        if spin_ns > 0 || self.completes_at_once {
+            // A call that does not wait needs no clock, and no word to those who might wake us.
             self.submit_and_reap()?;
-            if !self.local.ready.is_empty() || self.look_on(spin_ns) {
+            if !self.local.ready.is_empty() {
                 return Ok(());
             }
+            self.completes_at_once = false;
+        }
+        if spin_ns > 0 && self.look_on(spin_ns) {
+            return Ok(());
         }
         if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) }
     }
@@ -178,6 +188,7 @@ impl Worker<'_> {
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().sleeps.add(1);
         local.counters().idle_ns.add(slept_ns);
+        self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {
             self.spin.woken_by_message(slept_ns);
         }
