@@ -12,7 +12,7 @@ const CAPACITY: usize = 1024;
 const WARM_UP: u64 = 2_000;
 
 /// A message there and another one back.
-pub fn ringpool_round_trip(waiting: Waiting, iterations: u64) -> Cost {
+pub(crate) fn ringpool_round_trip(waiting: Waiting, iterations: u64) -> Cost {
     let pool = pool(2, waiting);
     let (there_to, there_from) = Channel::bounded(CAPACITY).split();
     let (back_to, back_from) = Channel::bounded(CAPACITY).split();
@@ -30,7 +30,7 @@ pub fn ringpool_round_trip(waiting: Waiting, iterations: u64) -> Cost {
 }
 
 /// Two current-thread runtimes: the same.
-pub fn tokio_round_trip(iterations: u64) -> Cost {
+pub(crate) fn tokio_round_trip(iterations: u64) -> Cost {
     let neighbour = TokioNeighbour::start();
     let (there_to, mut there_from) = mpsc::channel(CAPACITY);
     let (back_to, mut back_from) = mpsc::channel(CAPACITY);
@@ -46,7 +46,7 @@ pub fn tokio_round_trip(iterations: u64) -> Cost {
 }
 
 /// Messages from the other ring, as many as come.
-pub fn ringpool_one_way(iterations: u64) -> Cost {
+pub(crate) fn ringpool_one_way(iterations: u64) -> Cost {
     let pool = pool(2, Waiting::Default);
     let (sender, receiver) = Channel::bounded(CAPACITY).split();
     let producer = spawn_on(&pool.runtime(1), async move {
@@ -69,7 +69,7 @@ pub fn ringpool_one_way(iterations: u64) -> Cost {
 }
 
 /// Two current-thread runtimes: the same.
-pub fn tokio_one_way(iterations: u64) -> Cost {
+pub(crate) fn tokio_one_way(iterations: u64) -> Cost {
     let neighbour = TokioNeighbour::start();
     let (sender, mut receiver) = mpsc::channel(CAPACITY);
     neighbour.handle.spawn(async move {

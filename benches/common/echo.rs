@@ -4,7 +4,6 @@
 //! each connection and then reads from each. Processor time is the server's alone: that of the
 //! process without the client's thread.
 
-use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -12,21 +11,21 @@ use std::thread;
 use std::time::Instant;
 
 use io_uring::types::Fd;
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::{opcode, squeue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::floors::bare_ring;
+use super::floors::{BareRing, with_bare_ring};
 use super::measure::{Cost, process_cpu, thread_cpu};
 use super::runtimes::{Waiting, cores, on_first_core, on_tokio, pin, pool};
 
 /// Connections of the row that has many.
-pub const MANY: u64 = 64;
+pub(crate) const MANY: u64 = 64;
 const MESSAGE: [u8; 64] = [7; 64];
 const BUFFER_LEN: usize = 4096;
 const WARM_UP: u64 = 50;
 
 /// A task for each connection.
-pub fn ringpool_echo(connections: u64, rounds: u64) -> Cost {
+pub(crate) fn ringpool_echo(connections: u64, rounds: u64) -> Cost {
     let pool = pool(1, Waiting::Default);
     against_client(connections, rounds, |listener| {
         pool.block_on(async {
@@ -57,7 +56,7 @@ async fn ringpool_connection(stream: ringpool::net::TcpStream) {
 }
 
 /// A current-thread runtime: a task for each connection.
-pub fn tokio_echo(connections: u64, rounds: u64) -> Cost {
+pub(crate) fn tokio_echo(connections: u64, rounds: u64) -> Cost {
     against_client(connections, rounds, |listener| {
         listener.set_nonblocking(true).expect("it listens");
         on_tokio(async move {
@@ -87,30 +86,29 @@ async fn tokio_connection(mut stream: tokio::net::TcpStream) {
 }
 
 /// A ring and nothing else: one recv, then one send, for each request.
-pub fn bare_echo(connections: u64, rounds: u64) -> Cost {
+pub(crate) fn bare_echo(connections: u64, rounds: u64) -> Cost {
     against_client(connections, rounds, |listener| {
-        on_first_core(|| {
-            let mut ring = bare_ring();
-            let accept = || listener.accept().expect("the client comes").0;
-            let mut open: Vec<Connection> =
-                (0..connections).map(|_| Connection::new(accept())).collect();
-            for (index, connection) in open.iter_mut().enumerate() {
-                push(&mut ring, &connection.recv(), index);
-            }
-            let (mut left, mut completed) = (open.len(), VecDeque::new());
-            while left > 0 {
-                ring.submit_and_wait(1).expect("the ring works");
-                completed.extend(ring.completion().map(|one| (one.user_data(), one.result())));
-                for (index, result) in completed.drain(..) {
-                    let index = index as usize;
-                    match open[index].next(result) {
-                        Some(entry) => push(&mut ring, &entry, index),
-                        None => left -= 1,
-                    }
-                }
-            }
-        });
+        on_first_core(|| with_bare_ring(|ring, _| serve(ring, &listener, connections)));
     })
+}
+
+fn serve(mut ring: BareRing<'_>, listener: &TcpListener, connections: u64) {
+    let accept = || listener.accept().expect("the client comes").0;
+    let mut open: Vec<_> = (0..connections).map(|_| Connection::new(accept())).collect();
+    for (index, connection) in open.iter_mut().enumerate() {
+        push(&mut ring, &connection.recv(), index);
+    }
+    let (mut left, mut completed) = (open.len(), Vec::new());
+    while left > 0 {
+        completed.extend(ring.submit_and_wait().map(|one| (one.user_data(), one.result())));
+        for (index, result) in completed.drain(..) {
+            let index = index as usize;
+            match open[index].next(result) {
+                Some(entry) => push(&mut ring, &entry, index),
+                None => left -= 1,
+            }
+        }
+    }
 }
 
 /// One connection of the bare server: receiving, or sending back.
@@ -148,11 +146,11 @@ impl Connection {
     }
 }
 
-fn push(ring: &mut IoUring, entry: &squeue::Entry, index: usize) {
+fn push(ring: &mut BareRing<'_>, entry: &squeue::Entry, index: usize) {
     let entry = entry.clone().user_data(index as u64);
     // SAFETY: the connection keeps its buffer for as long as the ring runs, and has one operation
     // at a time.
-    unsafe { ring.submission().push(&entry) }.expect("there is room");
+    unsafe { ring.push(&entry) };
 }
 
 /// Runs `server` until the client has closed all its connections.

@@ -7,15 +7,15 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use io_uring::opcode;
 use io_uring::types::Fd;
-use io_uring::{IoUring, opcode};
 
-use super::floors::bare_ring;
+use super::floors::{BareRing, with_bare_ring};
 use super::measure::{Cost, Stopwatch, repeat};
 use super::runtimes::{Waiting, on_first_core, on_tokio, pool};
 
 /// Reads that are under way at once in the rows that have several.
-pub const DEPTH: u64 = 32;
+pub(crate) const DEPTH: u64 = 32;
 const READ_LEN: usize = 4096;
 const READS_IN_FILE: u64 = 256;
 const WARM_UP: u64 = 512;
@@ -37,7 +37,7 @@ fn offset_of(read: u64) -> u64 {
 }
 
 /// One read after the other.
-pub fn ringpool_reads(iterations: u64) -> Cost {
+pub(crate) fn ringpool_reads(iterations: u64) -> Cost {
     let file = ringpool::fs::File::from_std(file());
     let mut buffer = Some(vec![0; READ_LEN]);
     let mut read = 0;
@@ -51,7 +51,7 @@ pub fn ringpool_reads(iterations: u64) -> Cost {
 }
 
 /// As many tasks as there are reads under way, each one read after the other.
-pub fn ringpool_reads_at_depth(iterations: u64) -> Cost {
+pub(crate) fn ringpool_reads_at_depth(iterations: u64) -> Cost {
     pool(1, Waiting::Default).block_on(async {
         let file = Arc::new(ringpool::fs::File::from_std(file()));
         let reader = |first: u64, count: u64| {
@@ -81,7 +81,7 @@ pub fn ringpool_reads_at_depth(iterations: u64) -> Cost {
 }
 
 /// A current-thread runtime: one read after the other, each on a thread for blocking work.
-pub fn tokio_reads(iterations: u64) -> Cost {
+pub(crate) fn tokio_reads(iterations: u64) -> Cost {
     let file = Arc::new(file());
     let mut buffer = Some(vec![0; READ_LEN]);
     let mut read = 0;
@@ -93,7 +93,7 @@ pub fn tokio_reads(iterations: u64) -> Cost {
 }
 
 /// A current-thread runtime: as many tasks as there are reads under way.
-pub fn tokio_reads_at_depth(iterations: u64) -> Cost {
+pub(crate) fn tokio_reads_at_depth(iterations: u64) -> Cost {
     let file = Arc::new(file());
     on_tokio(async move {
         let reader = |first: u64, count: u64| {
@@ -131,12 +131,11 @@ async fn tokio_read(file: &Arc<File>, mut buffer: Vec<u8>, offset: u64) -> Vec<u
 }
 
 /// A ring and nothing else: `depth` reads under way, each completion starts the next.
-pub fn bare_reads(depth: u64, iterations: u64) -> Cost {
-    on_first_core(|| {
+pub(crate) fn bare_reads(depth: u64, iterations: u64) -> Cost {
+    let body = |mut ring: BareRing<'_>| {
         let file = file();
-        let mut ring = bare_ring();
         let mut buffers = vec![vec![0u8; READ_LEN]; depth as usize];
-        let mut read = |ring: &mut IoUring, count: u64| {
+        let mut read = |ring: &mut BareRing<'_>, count: u64| {
             let (mut started, mut finished) = (0, 0);
             let mut free: Vec<u64> = (0..depth).collect();
             while finished < count {
@@ -146,8 +145,7 @@ pub fn bare_reads(depth: u64, iterations: u64) -> Cost {
                     start(ring, &file, slot, &mut buffers[slot as usize], offset_of(started));
                     started += 1;
                 }
-                ring.submit_and_wait(1).expect("the ring works");
-                for entry in ring.completion() {
+                for entry in ring.submit_and_wait() {
                     assert_eq!(entry.result(), READ_LEN as i32);
                     free.push(entry.user_data());
                     finished += 1;
@@ -158,14 +156,15 @@ pub fn bare_reads(depth: u64, iterations: u64) -> Cost {
         let watch = Stopwatch::start();
         read(&mut ring, iterations);
         watch.stop()
-    })
+    };
+    on_first_core(|| with_bare_ring(|ring, _| body(ring)))
 }
 
-fn start(ring: &mut IoUring, file: &File, slot: u64, buffer: &mut [u8], offset: u64) {
+fn start(ring: &mut BareRing<'_>, file: &File, slot: u64, buffer: &mut [u8], offset: u64) {
     let entry = opcode::Read::new(Fd(file.as_raw_fd()), buffer.as_mut_ptr(), READ_LEN as u32)
         .offset(offset)
         .build()
         .user_data(slot);
     // SAFETY: the caller keeps the buffer, and uses it again only after the read has completed.
-    unsafe { ring.submission().push(&entry) }.expect("there is room");
+    unsafe { ring.push(&entry) };
 }

@@ -1,27 +1,64 @@
 //! What the kernel and the processors themselves need: threads and rings without any runtime.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use io_uring::types::Fd;
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
 
 use super::measure::{Cost, Stopwatch};
 use super::runtimes::{on_first_core, pin};
 
-/// A ring with the flags that the rings of a pool have.
-pub fn bare_ring() -> IoUring {
+/// A ring and nothing else, with the flags that the rings of a pool have, entered by its index.
+pub(crate) struct BareRing<'a> {
+    submitter: Submitter<'a>,
+    submission: SubmissionQueue<'a>,
+    completion: CompletionQueue<'a>,
+}
+
+/// Makes a ring on the calling thread, and lets `body` have it.
+pub(crate) fn with_bare_ring<T>(body: impl FnOnce(BareRing<'_>, RawFd) -> T) -> T {
     let mut builder = IoUring::builder();
     builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all().setup_taskrun_flag();
-    let mut ring = builder.setup_cqsize(4096).build(256).expect("io_uring works here");
-    ring.submitter().register_ring_fd().expect("the table has room");
-    ring
+    let mut ring: IoUring = builder.setup_cqsize(4096).build(256).expect("io_uring works here");
+    let fd = ring.as_raw_fd();
+    let (mut submitter, submission, completion) = ring.split();
+    submitter.register_ring_fd().expect("the table has room");
+    body(BareRing { submitter, submission, completion }, fd)
+}
+
+impl BareRing<'_> {
+    /// # Safety
+    ///
+    /// What the entry points to stays valid until it has completed.
+    pub(crate) unsafe fn push(&mut self, entry: &squeue::Entry) {
+        // SAFETY: the caller's promise.
+        unsafe { self.submission.push(entry) }.expect("there is room");
+    }
+
+    /// Submits what was pushed, waits for a completion, and gives all that there are.
+    pub(crate) fn submit_and_wait(&mut self) -> impl Iterator<Item = cqueue::Entry> {
+        self.submission.sync();
+        // Otherwise the kernel would take those for new that were seen before.
+        self.completion.sync();
+        self.submitter.submit_and_wait(1).expect("the ring works");
+        // What was submitted is gone from the queue.
+        self.submission.sync();
+        self.completion.sync();
+        &mut self.completion
+    }
+
+    /// Submits what was pushed.
+    fn submit(&mut self) {
+        self.submission.sync();
+        self.submitter.submit().expect("the ring works");
+    }
 }
 
 /// Two threads that park and unpark each other.
-pub fn park(iterations: u64) -> Cost {
+pub(crate) fn park(iterations: u64) -> Cost {
     on_first_core(|| park_here(iterations))
 }
 
@@ -55,7 +92,7 @@ fn park_here(iterations: u64) -> Cost {
 }
 
 /// Two threads that look at one cache line in turns.
-pub fn cache_line(iterations: u64) -> Cost {
+pub(crate) fn cache_line(iterations: u64) -> Cost {
     on_first_core(|| cache_line_here(iterations))
 }
 
@@ -87,27 +124,24 @@ fn cache_line_here(iterations: u64) -> Cost {
 }
 
 /// Two rings that send each other a message: submitted and waited for in one call.
-pub fn ring_messages(iterations: u64) -> Cost {
-    on_first_core(|| ring_messages_here(iterations))
+pub(crate) fn ring_messages(iterations: u64) -> Cost {
+    on_first_core(|| with_bare_ring(|ring, fd| ring_messages_with(ring, fd, iterations)))
 }
 
-fn ring_messages_here(iterations: u64) -> Cost {
+fn ring_messages_with(mut ring: BareRing<'_>, fd: RawFd, iterations: u64) -> Cost {
     let (fd_to, fd_from) = std::sync::mpsc::channel();
-    let (main_to, main_from) = std::sync::mpsc::channel();
-    let mut ring = bare_ring();
-    main_to.send(ring.as_raw_fd()).expect("the channel is there");
     let other = thread::spawn(move || {
         pin(1);
-        let mut ring = bare_ring();
-        fd_to.send(ring.as_raw_fd()).expect("the channel is there");
-        let main = main_from.recv().expect("the channel is there");
-        for _ in 0..iterations {
-            receive(&mut ring);
-            send(&mut ring, main);
-        }
-        ring.submit().expect("the last one goes");
+        with_bare_ring(|mut ring, own_fd| {
+            fd_to.send(own_fd).expect("it is waited for");
+            for _ in 0..iterations {
+                receive(&mut ring);
+                send(&mut ring, fd);
+            }
+            ring.submit();
+        });
     });
-    let there = fd_from.recv().expect("the channel is there");
+    let there = fd_from.recv().expect("the thread starts");
     let watch = Stopwatch::start();
     for _ in 0..iterations {
         send(&mut ring, there);
@@ -124,15 +158,13 @@ fn both() -> (Arc<Barrier>, Arc<Barrier>) {
     (barrier.clone(), barrier)
 }
 
-fn send(ring: &mut IoUring, target: i32) {
-    let message =
-        opcode::MsgRingData::new(Fd(target), 0, 1, None).build().flags(squeue::Flags::SKIP_SUCCESS);
+fn send(ring: &mut BareRing<'_>, target: RawFd) {
+    let message = opcode::MsgRingData::new(Fd(target), 0, 1, None).build();
     // SAFETY: the entry points to nothing.
-    unsafe { ring.submission().push(&message) }.expect("there is room");
+    unsafe { ring.push(&message.flags(squeue::Flags::SKIP_SUCCESS)) };
 }
 
 /// Submits what is queued and waits for a message.
-fn receive(ring: &mut IoUring) {
-    ring.submit_and_wait(1).expect("the ring works");
-    assert!(ring.completion().map(|entry| entry.user_data()).any(|data| data == 1));
+fn receive(ring: &mut BareRing<'_>) {
+    assert!(ring.submit_and_wait().any(|entry| entry.user_data() == 1));
 }

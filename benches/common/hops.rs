@@ -9,14 +9,14 @@ use super::measure::{Cost, Stopwatch, repeat, thread_cpu};
 use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool, tokio_two_workers};
 
 /// Tasks of one batch.
-pub const BATCH: u64 = 20_000;
+pub(crate) const BATCH: u64 = 20_000;
 /// Operations before the clock starts: caches are filled, and a pool that may wait awake does.
 const WARM_UP: u64 = 500;
 /// Between two operations, where the other thread shall have fallen asleep for certain.
 const GAP: Duration = Duration::from_micros(30);
 
 /// Spawns a task on the other ring and awaits it.
-pub fn ringpool_spawn_on(waiting: Waiting, iterations: u64) -> Cost {
+pub(crate) fn ringpool_spawn_on(waiting: Waiting, iterations: u64) -> Cost {
     let pool = pool(2, waiting);
     let there = pool.runtime(1);
     pool.block_on(repeat(WARM_UP, iterations, async move || {
@@ -25,7 +25,7 @@ pub fn ringpool_spawn_on(waiting: Waiting, iterations: u64) -> Cost {
 }
 
 /// The same between pauses in which the calling thread computes and the other one sleeps.
-pub fn ringpool_spawn_on_after_gap(iterations: u64) -> Cost {
+pub(crate) fn ringpool_spawn_on_after_gap(iterations: u64) -> Cost {
     let pool = pool(2, Waiting::Asleep);
     let there = pool.runtime(1);
     pool.block_on(after_gaps(iterations, async move || {
@@ -34,7 +34,7 @@ pub fn ringpool_spawn_on_after_gap(iterations: u64) -> Cost {
 }
 
 /// The running task goes to the other ring and comes back.
-pub fn ringpool_switch(waiting: Waiting, iterations: u64) -> Cost {
+pub(crate) fn ringpool_switch(waiting: Waiting, iterations: u64) -> Cost {
     let pool = pool(2, waiting);
     let (here, there) = (pool.runtime(0), pool.runtime(1));
     pool.block_on(repeat(WARM_UP, iterations, async move || {
@@ -44,7 +44,7 @@ pub fn ringpool_switch(waiting: Waiting, iterations: u64) -> Cost {
 }
 
 /// The same between pauses in which the calling thread computes and the other one sleeps.
-pub fn ringpool_switch_after_gap(iterations: u64) -> Cost {
+pub(crate) fn ringpool_switch_after_gap(iterations: u64) -> Cost {
     let pool = pool(2, Waiting::Asleep);
     let (here, there) = (pool.runtime(0), pool.runtime(1));
     pool.block_on(after_gaps(iterations, async move || {
@@ -54,7 +54,7 @@ pub fn ringpool_switch_after_gap(iterations: u64) -> Cost {
 }
 
 /// Two current-thread runtimes: spawns a task on the other one and awaits it.
-pub fn tokio_spawn_on(iterations: u64) -> Cost {
+pub(crate) fn tokio_spawn_on(iterations: u64) -> Cost {
     let neighbour = TokioNeighbour::start();
     let there = neighbour.handle.clone();
     on_tokio(repeat(WARM_UP, iterations, async move || {
@@ -63,7 +63,7 @@ pub fn tokio_spawn_on(iterations: u64) -> Cost {
 }
 
 /// The same between pauses in which the calling thread computes and the other one sleeps.
-pub fn tokio_spawn_on_after_gap(iterations: u64) -> Cost {
+pub(crate) fn tokio_spawn_on_after_gap(iterations: u64) -> Cost {
     let neighbour = TokioNeighbour::start();
     let there = neighbour.handle.clone();
     on_tokio(after_gaps(iterations, async move || {
@@ -72,7 +72,7 @@ pub fn tokio_spawn_on_after_gap(iterations: u64) -> Cost {
 }
 
 /// Spawns a batch of tasks on the other ring, then awaits them all.
-pub fn ringpool_batch(iterations: u64) -> Cost {
+pub(crate) fn ringpool_batch(iterations: u64) -> Cost {
     let pool = pool(2, Waiting::Default);
     let there = pool.runtime(1);
     let mut tasks = Vec::with_capacity(BATCH as usize);
@@ -85,7 +85,7 @@ pub fn ringpool_batch(iterations: u64) -> Cost {
 }
 
 /// Two current-thread runtimes: spawns a batch on the other one, then awaits all.
-pub fn tokio_batch(iterations: u64) -> Cost {
+pub(crate) fn tokio_batch(iterations: u64) -> Cost {
     let neighbour = TokioNeighbour::start();
     let there = neighbour.handle.clone();
     let mut tasks = Vec::with_capacity(BATCH as usize);
@@ -98,7 +98,7 @@ pub fn tokio_batch(iterations: u64) -> Cost {
 }
 
 /// Spawns a batch of tasks on both rings in turn, then awaits them all.
-pub fn ringpool_batch_for_both(iterations: u64) -> Cost {
+pub(crate) fn ringpool_batch_for_both(iterations: u64) -> Cost {
     let pool = pool(2, Waiting::Default);
     let rings = [pool.runtime(0), pool.runtime(1)];
     let mut tasks = Vec::with_capacity(BATCH as usize);
@@ -112,7 +112,7 @@ pub fn ringpool_batch_for_both(iterations: u64) -> Cost {
 }
 
 /// Two workers of one runtime: spawns a batch on one of them, then awaits all.
-pub fn tokio_batch_for_both(iterations: u64) -> Cost {
+pub(crate) fn tokio_batch_for_both(iterations: u64) -> Cost {
     let runtime = tokio_two_workers();
     let mut tasks = Vec::with_capacity(BATCH as usize);
     let body = repeat(1, iterations, async move || {

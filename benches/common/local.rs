@@ -14,56 +14,56 @@ const WARM_UP: u64 = 1_000;
 const FAR: Duration = Duration::from_secs(30);
 
 /// Spawns a task here and awaits it.
-pub fn ringpool_spawn(iterations: u64) -> Cost {
+pub(crate) fn ringpool_spawn(iterations: u64) -> Cost {
     pool(1, Waiting::Default).block_on(repeat(WARM_UP, iterations, async move || {
         black_box(ringpool::spawn(async { 1u64 }).await.expect("it ends"));
     }))
 }
 
 /// A current-thread runtime: spawns a task and awaits it.
-pub fn tokio_spawn(iterations: u64) -> Cost {
+pub(crate) fn tokio_spawn(iterations: u64) -> Cost {
     on_tokio(repeat(WARM_UP, iterations, async move || {
         black_box(tokio::spawn(async { 1u64 }).await.expect("it ends"));
     }))
 }
 
 /// Lets the others run, of whom there are none.
-pub fn ringpool_yield(iterations: u64) -> Cost {
+pub(crate) fn ringpool_yield(iterations: u64) -> Cost {
     pool(1, Waiting::Default).block_on(repeat(WARM_UP, iterations, async move || {
         ringpool::yield_now().await;
     }))
 }
 
 /// A current-thread runtime: the same.
-pub fn tokio_yield(iterations: u64) -> Cost {
+pub(crate) fn tokio_yield(iterations: u64) -> Cost {
     on_tokio(repeat(WARM_UP, iterations, async move || {
         tokio::task::yield_now().await;
     }))
 }
 
 /// Makes a timer, polls it once and drops it.
-pub fn ringpool_timer(iterations: u64) -> Cost {
+pub(crate) fn ringpool_timer(iterations: u64) -> Cost {
     pool(1, Waiting::Default).block_on(repeat(WARM_UP, iterations, async move || {
         poll_once(ringpool::time::sleep(FAR)).await;
     }))
 }
 
 /// A current-thread runtime: the same.
-pub fn tokio_timer(iterations: u64) -> Cost {
+pub(crate) fn tokio_timer(iterations: u64) -> Cost {
     on_tokio(repeat(WARM_UP, iterations, async move || {
         poll_once(tokio::time::sleep(FAR)).await;
     }))
 }
 
 /// Calls a closure on a thread for blocking work and awaits it.
-pub fn ringpool_blocking(waiting: Waiting, iterations: u64) -> Cost {
+pub(crate) fn ringpool_blocking(waiting: Waiting, iterations: u64) -> Cost {
     pool(1, waiting).block_on(repeat(WARM_UP, iterations, async move || {
         black_box(ringpool::spawn_blocking(|| 1u64).await.expect("it ends"));
     }))
 }
 
 /// A current-thread runtime and its threads for blocking work: the same.
-pub fn tokio_blocking(iterations: u64) -> Cost {
+pub(crate) fn tokio_blocking(iterations: u64) -> Cost {
     on_tokio(repeat(WARM_UP, iterations, async move || {
         black_box(tokio::task::spawn_blocking(|| 1u64).await.expect("it ends"));
     }))

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 /// Time taken by some number of operations.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
-    pub wall: Duration,
+pub(crate) struct Cost {
+    pub(crate) wall: Duration,
     /// Processor time: all threads of the process, unless the row says otherwise.
-    pub cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 impl Add for Cost {
@@ -35,28 +35,28 @@ impl Sub for Cost {
 
 /// Started inside the runtime, before the first operation, and stopped there after the last.
 #[derive(Debug)]
-pub struct Stopwatch {
+pub(crate) struct Stopwatch {
     cpu: Duration,
     started: Instant,
 }
 
 impl Stopwatch {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { cpu: process_cpu(), started: Instant::now() }
     }
 
-    pub fn stop(self) -> Cost {
+    pub(crate) fn stop(self) -> Cost {
         Cost { wall: self.started.elapsed(), cpu: process_cpu() - self.cpu }
     }
 }
 
 /// Processor time that all threads of this process have used.
-pub fn process_cpu() -> Duration {
+pub(crate) fn process_cpu() -> Duration {
     read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// Processor time that the calling thread has used.
-pub fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
@@ -71,7 +71,11 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
 /// Does `operation` a number of times to warm up, and then so many times that count.
 ///
 /// To be awaited inside the runtime, so that neither its start nor its end is measured.
-pub async fn repeat(warm_up: u64, iterations: u64, mut operation: impl AsyncFnMut()) -> Cost {
+pub(crate) async fn repeat(
+    warm_up: u64,
+    iterations: u64,
+    mut operation: impl AsyncFnMut(),
+) -> Cost {
     for _ in 0..warm_up {
         operation().await;
     }

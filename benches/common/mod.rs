@@ -1,12 +1,12 @@
 //! What is measured, shared by the benches: `operations` times each row with criterion, `summary`
 //! prints them all in one table.
 
-pub mod channels;
-pub mod echo;
-pub mod files;
-pub mod floors;
-pub mod hops;
-pub mod local;
-pub mod measure;
-pub mod rows;
-pub mod runtimes;
+pub(crate) mod channels;
+pub(crate) mod echo;
+pub(crate) mod files;
+pub(crate) mod floors;
+pub(crate) mod hops;
+pub(crate) mod local;
+pub(crate) mod measure;
+pub(crate) mod rows;
+pub(crate) mod runtimes;

@@ -5,26 +5,26 @@ use super::runtimes::Waiting::{Asleep, Default};
 use super::{channels, echo, files, floors, hops, local};
 
 /// One question.
-pub struct Row {
-    pub name: &'static str,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
     /// Operations that one iteration of the contenders does.
-    pub operations: u64,
+    pub(crate) operations: u64,
     /// Ringpool first.
-    pub contenders: &'static [Contender],
-    pub goal: Goal,
+    pub(crate) contenders: &'static [Contender],
+    pub(crate) goal: Goal,
     /// Numbers of the notes that belong to it.
-    pub notes: &'static [usize],
+    pub(crate) notes: &'static [usize],
 }
 
 /// Who answers.
-pub struct Contender {
-    pub who: Who,
+pub(crate) struct Contender {
+    pub(crate) who: Who,
     /// Starts what it needs, warms up, and gives the cost of so many iterations.
-    pub run: fn(u64) -> Cost,
+    pub(crate) run: fn(u64) -> Cost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub(crate) enum Who {
     Ringpool,
     Tokio,
     /// What the kernel or the processor needs without any runtime.
@@ -32,7 +32,7 @@ pub enum Who {
 }
 
 impl Who {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ringpool => "ringpool",
             Self::Tokio => "tokio",
@@ -43,7 +43,7 @@ impl Who {
 
 /// What ringpool shall reach.
 #[derive(Clone, Copy, Debug)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// So many nanoseconds an operation.
     WallNs(f64),
     /// So many times the wall time of the floor.
@@ -69,7 +69,7 @@ const MSG_RING: Contender = floor("MSG_RING there and back", floors::ring_messag
 const PARK: Contender = floor("park and unpark", floors::park);
 
 /// What the table says about rows, by number.
-pub const NOTES: [&str; 9] = [
+pub(crate) const NOTES: [&str; 9] = [
     "Tokio: two current-thread runtimes, each on a thread pinned as ringpool's rings are. It has \
      no way to wait awake.",
     "Tokio cannot move a task; compared with spawning on the other runtime and awaiting, which \
@@ -89,7 +89,7 @@ pub const NOTES: [&str; 9] = [
 ];
 
 /// All rows, as the table has them.
-pub const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "`spawn_on` and await, warm",
         operations: 1,

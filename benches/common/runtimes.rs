@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 /// The processors that the two threads of a row run on, as the process was started.
-pub fn cores() -> [usize; 2] {
+pub(crate) fn cores() -> [usize; 2] {
     // Asked once: threads that have been pinned give their mask to those they start.
     static CORES: OnceLock<[usize; 2]> = OnceLock::new();
     *CORES.get_or_init(|| {
@@ -23,13 +23,13 @@ pub fn cores() -> [usize; 2] {
 }
 
 /// Pins the calling thread to the first or the second of them.
-pub fn pin(which: usize) {
+pub(crate) fn pin(which: usize) {
     assert!(core_affinity::set_for_current(CoreId { id: cores()[which] }), "cannot pin a thread");
 }
 
 /// How a pool waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
+pub(crate) enum Waiting {
     /// As the builder has it by default: awake for a while, if messages come quickly.
     Default,
     /// Asleep, always: `spin_before_sleep` is zero.
@@ -37,7 +37,7 @@ pub enum Waiting {
 }
 
 /// A pool of `threads` rings.
-pub fn pool(threads: usize, waiting: Waiting) -> Pool {
+pub(crate) fn pool(threads: usize, waiting: Waiting) -> Pool {
     let builder = Pool::builder().threads(threads).pinning(Pinning::Cores(cores().to_vec()));
     let builder = match waiting {
         Waiting::Default => builder,
@@ -47,7 +47,7 @@ pub fn pool(threads: usize, waiting: Waiting) -> Pool {
 }
 
 /// Runs `body` on a thread of its own, on the first processor.
-pub fn on_first_core<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_first_core<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     cores();
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -61,7 +61,7 @@ pub fn on_first_core<T: Send>(body: impl FnOnce() -> T + Send) -> T {
 /// Runs `body` on a current-thread runtime of tokio, on the first processor.
 ///
 /// It runs as a spawned task, as the body of `Pool::block_on` does.
-pub fn on_tokio<F>(body: F) -> F::Output
+pub(crate) fn on_tokio<F>(body: F) -> F::Output
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -73,14 +73,14 @@ where
 }
 
 /// A current-thread runtime of tokio on the second processor; the first is the body's.
-pub struct TokioNeighbour {
-    pub handle: Handle,
+pub(crate) struct TokioNeighbour {
+    pub(crate) handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl TokioNeighbour {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (stop, stopped) = oneshot::channel();
         let (handle_to, handle_from) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -105,7 +105,7 @@ impl Drop for TokioNeighbour {
 }
 
 /// Tokio's own pool: two workers, pinned to one processor each.
-pub fn tokio_two_workers() -> Runtime {
+pub(crate) fn tokio_two_workers() -> Runtime {
     let turn = std::sync::atomic::AtomicUsize::new(0);
     let pin_worker = move || pin(turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2);
     let mut builder = Builder::new_multi_thread();

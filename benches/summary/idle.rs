@@ -9,19 +9,19 @@ use crate::common::measure::process_cpu;
 use crate::common::runtimes::{TokioNeighbour, Waiting, on_tokio, pool};
 
 /// For how long nothing happens.
-pub const IDLE: Duration = Duration::from_millis(500);
+pub(crate) const IDLE: Duration = Duration::from_millis(500);
 const WARM_UP: u64 = 20_000;
 
 /// What happened in that time.
 #[derive(Clone, Copy, Debug)]
-pub struct Idle {
-    pub cpu: Duration,
+pub(crate) struct Idle {
+    pub(crate) cpu: Duration,
     /// Of all threads, the one that measures included.
-    pub voluntary_switches: u64,
+    pub(crate) voluntary_switches: u64,
 }
 
 /// Two rings that have just sent each other many tasks, each one with a task that waits.
-pub fn ringpool_idle() -> Idle {
+pub(crate) fn ringpool_idle() -> Idle {
     let pool = pool(2, Waiting::Default);
     let there = pool.runtime(1);
     let waiting = [0, 1].map(|index| pool.runtime(index).spawn(std::future::pending::<()>()));
@@ -36,7 +36,7 @@ pub fn ringpool_idle() -> Idle {
 }
 
 /// Two current-thread runtimes: the same.
-pub fn tokio_idle() -> Idle {
+pub(crate) fn tokio_idle() -> Idle {
     let neighbour = TokioNeighbour::start();
     let there = neighbour.handle.clone();
     there.spawn(std::future::pending::<()>());
@@ -53,7 +53,7 @@ pub fn tokio_idle() -> Idle {
 }
 
 /// Nothing but the thread that measures.
-pub fn nothing_idle() -> Idle {
+pub(crate) fn nothing_idle() -> Idle {
     watch()
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::Effort;
 
 /// The command, the machine, the day and how busy the machine was before and after.
-pub fn describe(effort: Effort, load_before: &str) -> String {
+pub(crate) fn describe(effort: Effort, load_before: &str) -> String {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let separator = if arguments.is_empty() { "" } else { " -- " };
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
@@ -30,7 +30,7 @@ pub fn describe(effort: Effort, load_before: &str) -> String {
 }
 
 /// How many threads wanted to run, on average over the last minute.
-pub fn load() -> String {
+pub(crate) fn load() -> String {
     file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()
 }
 

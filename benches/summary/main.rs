@@ -23,7 +23,7 @@ use statistics::Costs;
 
 /// How long, and how often, each contender is measured.
 #[derive(Clone, Copy)]
-pub struct Effort {
+pub(crate) struct Effort {
     turns: usize,
     turn: Duration,
 }

@@ -4,30 +4,30 @@ use crate::common::measure::Cost;
 
 /// What the turns of one contender gave, in nanoseconds an operation.
 #[derive(Clone, Debug, Default)]
-pub struct Costs {
+pub(crate) struct Costs {
     wall_ns: Vec<f64>,
     cpu_ns: Vec<f64>,
 }
 
 /// The middle one of several numbers, the least and the most.
 #[derive(Clone, Copy, Debug)]
-pub struct Spread {
-    pub median: f64,
-    pub least: f64,
-    pub most: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
 impl Costs {
-    pub fn add(&mut self, cost: Cost, operations: u64) {
+    pub(crate) fn add(&mut self, cost: Cost, operations: u64) {
         self.wall_ns.push(cost.wall.as_nanos() as f64 / operations as f64);
         self.cpu_ns.push(cost.cpu.as_nanos() as f64 / operations as f64);
     }
 
-    pub fn wall_ns(&self) -> Spread {
+    pub(crate) fn wall_ns(&self) -> Spread {
         Spread::of(&self.wall_ns)
     }
 
-    pub fn cpu_ns(&self) -> Spread {
+    pub(crate) fn cpu_ns(&self) -> Spread {
         Spread::of(&self.cpu_ns)
     }
 }

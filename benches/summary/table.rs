@@ -7,7 +7,7 @@ use crate::idle::{IDLE, Idle};
 use crate::statistics::{Costs, Spread};
 
 /// A line for each row, and the notes they refer to.
-pub fn of_rows(measured: &[(&Row, Vec<Costs>)]) -> String {
+pub(crate) fn of_rows(measured: &[(&Row, Vec<Costs>)]) -> String {
     let mut text =
         "Time an operation takes, and processor time it costs: median (least..most).\n\n\
         | work | ringpool, wall | CPU | tokio, wall | CPU | tokio ÷ ringpool, wall / CPU \
@@ -80,7 +80,7 @@ fn goal(goal: Goal, ringpool: &Costs, floor: Option<&Costs>) -> (String, &'stati
 }
 
 /// What the runtimes do that have nothing to do.
-pub fn of_idle(idles: &[Idle; 3]) -> String {
+pub(crate) fn of_idle(idles: &[Idle; 3]) -> String {
     let mut text = format!(
         "\nProcessor time and voluntary context switches of the whole process in {} ms in which \
          two threads that were busy a moment ago have nothing to do (median by processor time). \
