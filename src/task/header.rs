@@ -61,7 +61,7 @@ pub(crate) struct Home {
     pub(super) destination: Cell<*const Mailbox>,
     /// How many more requests to leave are put off, so that the one that brought the task here is
     /// polled here; see `travel.rs`.
-    pub(super) put_off: Cell<u32>,
+    pub(super) put_off: Cell<u8>,
     /// Wakers counted here; see `state.rs`.
     pub(super) references: Cell<i32>,
     /// Operations dropped in flight that the kernel has not given back yet.

@@ -27,7 +27,7 @@ use crate::mailbox::Mailbox;
 use crate::switch::SwitchError;
 
 /// How many requests to leave are put off for a switch that may never be polled again.
-const PUT_OFF: u32 = 64;
+const PUT_OFF: u8 = 64;
 
 /// Pushes the task's wake node to wherever the task is.
 ///
