@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use common::*;
 use futures_channel::oneshot;
-use ringpool::{Pool, Task, spawn_on, yield_now};
+use ringpool::{Pool, Task, spawn_blocking, spawn_on, yield_now};
 
 /// Counts what is allocated and not freed.
 struct Counted(AtomicUsize);
@@ -113,4 +113,36 @@ fn tasks_that_have_waited_for_each_other_are_freed() {
         left.push(COUNTED.allocated().saturating_sub(before));
     }
     assert!(left.iter().all(|left| *left < rounds * 100), "{left:?} bytes are left");
+}
+
+/// The count of wakers that a ring keeps for itself differs from the true one by as many as are
+/// cloned there and dropped elsewhere.
+#[test]
+fn a_task_of_which_three_million_wakers_went_elsewhere_is_freed_in_the_end() {
+    let (_limit, _alone) = (limit(), alone());
+    let large = [7u8; 64 << 10];
+    let before = COUNTED.allocated();
+    let pool = Pool::builder().threads(1).blocking_thread_limit(1).build().unwrap();
+    let task = pool.spawn(async move {
+        let waker = own_waker().await;
+        for _ in 0..30 {
+            let clones: Vec<_> = (0..100_000).map(|_| waker.clone()).collect();
+            spawn_blocking(move || drop(clones)).await.unwrap();
+        }
+        for _ in 0..15 {
+            let cloned = waker.clone();
+            let clones = spawn_blocking(move || vec![cloned; 200_000]).await.unwrap();
+            drop(clones);
+        }
+        (waker, large.len())
+    });
+    let (last, length) = task.wait().unwrap();
+    assert_eq!(length, 64 << 10);
+    // The last waker keeps the memory, and nothing else.
+    assert!(COUNTED.allocated() - before >= 64 << 10);
+    last.wake_by_ref();
+    drop((last, pool));
+    until(|| threads_named("ringpool").is_empty());
+    let left = COUNTED.allocated().saturating_sub(before);
+    assert!(left < 32 << 10, "{left} bytes are left");
 }

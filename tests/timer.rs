@@ -12,7 +12,7 @@ use common::*;
 use futures::future::{Either, join_all, select};
 use ringpool::time::{Elapsed, MissedTickBehavior, interval, interval_at};
 use ringpool::time::{sleep, sleep_until, timeout, timeout_at};
-use ringpool::{Pool, spawn, spawn_on, switch_to, yield_now};
+use ringpool::{Pool, spawn_on, switch_to, yield_now};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(2);
@@ -278,7 +278,7 @@ fn missed_ticks_come_in_a_burst_or_are_delayed_or_skipped() {
         let (skipped, asked) = late(MissedTickBehavior::Skip, period, 5).await;
         assert_eq!(skipped[0], period);
         assert!(skipped[1] >= asked, "{skipped:?}, asked after {asked:?}");
-        let whole = |distance: &Duration| distance.as_nanos() % period.as_nanos() == 0;
+        let whole = |distance: &Duration| distance.as_nanos().is_multiple_of(period.as_nanos());
         assert!(skipped.iter().all(whole), "{skipped:?}");
     });
 }
