@@ -8,6 +8,12 @@
 //! A wake goes to the address it reads. If the task has moved on by the time the node is delivered,
 //! the node is sent after it. If the node gets there before the task, the wake is dropped: a task
 //! that arrives is polled in any case, and that poll comes later.
+//!
+//! Several branches of one task may each want to be on another ring. Sets of futures poll a few
+//! branches at a time, so a task that left whenever one asked could be sent to and fro for ever,
+//! and always be elsewhere when a branch is polled that waits for this ring. So a task that a switch
+//! has brought stays until a switch to this ring has seen it here. What asked may be gone by then,
+//! so only a number of requests are put off.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -19,6 +25,9 @@ use crate::context::{self, Local};
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::switch::SwitchError;
+
+/// How many requests to leave are put off for a switch that may never be polled again.
+const PUT_OFF: u8 = 64;
 
 /// Pushes the task's wake node to wherever the task is.
 ///
@@ -105,6 +114,8 @@ pub(super) unsafe fn send_task(
 pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'static Mailbox) {
     // SAFETY: it lives here.
     unsafe { local.live.remove(task) };
+    // SAFETY: it is ours until it is sent.
+    unsafe { task.as_ref() }.home.put_off.set(PUT_OFF);
     // SAFETY: it is ours, and in no list any more.
     if unsafe { send_task(task, mailbox) } == Ok(()) {
         local.counters().migrations_out.add(1);
@@ -112,6 +123,7 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
     }
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
+    header.home.put_off.set(0);
     header.set_here(local.mailbox);
     // A wake that was sent to the closed mailbox meanwhile was dropped. Either it came before this
     // step, then the coming poll sees what it was about; or it reads our address.
@@ -141,12 +153,16 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
     });
 }
 
-/// Whether a task runs on the calling thread now.
-pub(crate) fn is_inside() -> bool {
-    context::with(|local| local.is_some_and(|local| local.current.get().is_some()))
+/// Whether a task runs on the calling thread now. A switch to this ring has seen that it is here,
+/// so the task may leave.
+pub(crate) fn has_arrived() -> bool {
+    let task = context::with(|local| local.and_then(|local| local.current.get()));
+    // SAFETY: the running task is valid, and lives here.
+    task.inspect(|task| unsafe { task.as_ref() }.home.put_off.set(0)).is_some()
 }
 
-/// Writes down where the running task goes when its poll returns.
+/// Writes down where the running task goes when its poll returns; or nothing, if it has to stay for
+/// a while yet. The caller is to ask again.
 pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError> {
     let task = context::with(|local| local.and_then(|local| local.current.get()));
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
@@ -154,6 +170,10 @@ pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError>
     let header = unsafe { task.as_ref() };
     if header.home.is_local {
         return Err(SwitchError::Local);
+    }
+    if let Some(left) = header.home.put_off.get().checked_sub(1) {
+        header.home.put_off.set(left);
+        return Ok(());
     }
     header.home.destination.set(mailbox);
     Ok(())
