@@ -190,6 +190,13 @@ impl Header {
         }
     }
 
+    /// Whether the task has been sent to `mailbox`, and has not arrived there.
+    pub(super) fn is_under_way_to(&self, mailbox: &'static Mailbox) -> bool {
+        let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
+        // Ordering: Acquire, partner of the Release in `set_here`.
+        ptr::eq(self.address.load(Ordering::Acquire), tagged)
+    }
+
     /// The task is about to be pushed to `mailbox`.
     pub(super) fn set_under_way(&self, mailbox: &'static Mailbox) {
         let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);

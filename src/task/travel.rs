@@ -48,9 +48,30 @@ pub(super) unsafe fn send_wake(task: NonNull<Header>) {
     // SAFETY: the node is ours, and `LINKED` keeps the task until it is delivered.
     let sent = unsafe { mailbox.send(NonNull::from(&header.wake_node)) };
     if sent == Err(Closed) {
-        // The ring has stopped, and with it the task; or the task is being taken back, and will be
-        // polled (see `depart`).
-        unlink(task, header);
+        // The ring has stopped, and with it the task; or the task is being taken back.
+        drop_wake(task, header, mailbox);
+    }
+}
+
+/// Gives the node up without a wake, since the task was on its way to `mailbox`, where it is polled
+/// when it arrives. But it may be taken back by the ring it came from (see `depart`), and be polled
+/// there before: so looks again.
+///
+/// Others who found the node claimed have left their wakes to us. If our step on the word comes
+/// before that of `depart`, so did theirs, and the poll after that sees what they are about. If it
+/// comes after, we see the task's new address, and send their wakes there.
+fn drop_wake(task: NonNull<Header>, header: &Header, mailbox: &'static Mailbox) {
+    header.join.retain();
+    // Not the last: we have just made a reference.
+    let _ = header.join.unlink();
+    let lives = !header.join.snapshot().is_complete();
+    if lives && !header.is_under_way_to(mailbox) && header.join.link() {
+        // SAFETY: we have just claimed the node.
+        unsafe { send_wake(task) };
+    }
+    if header.join.release() == Release::Free {
+        // SAFETY: we were told to.
+        unsafe { (header.vtable.free)(task) };
     }
 }
 
@@ -82,9 +103,8 @@ pub(super) unsafe fn deliver_wake(node: NonNull<Node>) {
             // SAFETY: we are home, and the task lives.
             unsafe { run::wake_here(task) };
         }
-        Whereabouts::OnItsWayHere => {
-            let _ = header.join.unlink();
-        }
+        // SAFETY: the thread that something is on its way to has a mailbox.
+        Whereabouts::OnItsWayHere => drop_wake(task, header, unsafe { &*context::here() }),
         // SAFETY: the node has been delivered, and `LINKED` is still ours.
         Whereabouts::At(_) | Whereabouts::Nowhere => unsafe { send_wake(task) },
     }
@@ -119,14 +139,14 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
     // SAFETY: it is ours, and in no list any more.
     if unsafe { send_task(task, mailbox) } == Ok(()) {
         local.counters().migrations_out.add(1);
+        local.counters().tasks_alive.set(local.live.len() as u64);
         return;
     }
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
     header.home.put_off.set(0);
     header.set_here(local.mailbox);
-    // A wake that was sent to the closed mailbox meanwhile was dropped. Either it came before this
-    // step, then the coming poll sees what it was about; or it reads our address.
+    // A wake that was sent to the closed mailbox meanwhile was dropped; see `drop_wake`.
     header.join.settle();
     // SAFETY: ours again, and in no list.
     unsafe { run::adopt(local, task) };
