@@ -21,6 +21,7 @@ use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use crate::context;
 use crate::inbox::{Closed, Inbox, Node, Pushed};
 use crate::primitives::lock;
 use crate::ring::doorbell;
@@ -56,7 +57,11 @@ impl Mailbox {
     #[inline]
     pub(crate) unsafe fn send(&'static self, node: NonNull<Node>) -> Result<(), Closed> {
         // SAFETY: the caller's promise.
-        match unsafe { self.inbox.push(node) }? {
+        let pushed = unsafe { self.inbox.push(node) }?;
+        context::with(|sender| {
+            sender.inspect(|sender| sender.counters().messages_sent.add(1));
+        });
+        match pushed {
             Pushed::Quiet => {}
             Pushed::RingTheBell => doorbell::ring(self),
         }

@@ -1,7 +1,9 @@
 //! What a ring counts about itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::time::since_start_ns;
 
 /// A number that one thread changes and all may read.
 #[derive(Debug, Default)]
@@ -38,6 +40,7 @@ pub(crate) struct Counters {
     pub(crate) tasks_ready: Counter,
     pub(crate) arrivals: Counter,
     pub(crate) migrations_out: Counter,
+    pub(crate) messages_sent: Counter,
     pub(crate) messages_received: Counter,
     pub(crate) doorbells_sent: Counter,
     pub(crate) doorbells_received: Counter,
@@ -49,6 +52,8 @@ pub(crate) struct Counters {
     pub(crate) sleeps: Counter,
     pub(crate) spins: Counter,
     pub(crate) spins_paid: Counter,
+    /// When the ring went to sleep, on the clock of the timers; 0 while it is awake.
+    pub(crate) asleep_since_ns: Counter,
     /// Time in sleep or spinning, for the busy share.
     pub(crate) idle_ns: Counter,
     pub(crate) spin_ns: Counter,
@@ -72,6 +77,8 @@ pub struct RuntimeMetrics {
     pub arrivals: u64,
     /// Tasks that switched from this ring to another.
     pub migrations: u64,
+    /// Messages put into inboxes by this ring: tasks that leave, wakes and cancels.
+    pub messages_sent: u64,
     /// Messages taken from the inbox: arrivals, wakes and cancels from other threads.
     pub messages_received: u64,
     /// Times this ring woke another.
@@ -108,6 +115,15 @@ impl RuntimeMetrics {
 }
 
 impl Counters {
+    /// A ring that sleeps now has not yet said for how long.
+    fn asleep(&self) -> Duration {
+        let now = match self.asleep_since_ns.get() {
+            0 => 0,
+            since_ns => since_start_ns(Instant::now()).saturating_sub(since_ns),
+        };
+        Duration::from_nanos(self.idle_ns.get() + now)
+    }
+
     pub(crate) fn read(&self, running: Duration) -> RuntimeMetrics {
         RuntimeMetrics {
             polls: self.polls.get(),
@@ -116,6 +132,7 @@ impl Counters {
             tasks_alive: self.tasks_alive.get(),
             arrivals: self.arrivals.get(),
             migrations: self.migrations_out.get(),
+            messages_sent: self.messages_sent.get(),
             messages_received: self.messages_received.get(),
             doorbells_sent: self.doorbells_sent.get(),
             doorbells_received: self.doorbells_received.get(),
@@ -125,7 +142,7 @@ impl Counters {
             sleeps: self.sleeps.get(),
             spins: self.spins.get(),
             spins_paid: self.spins_paid.get(),
-            asleep: Duration::from_nanos(self.idle_ns.get()),
+            asleep: self.asleep().min(running),
             spinning: Duration::from_nanos(self.spin_ns.get()),
             running,
         }

@@ -18,6 +18,9 @@ const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
 
+/// How long a thread waits awake before it lets others use its processor in between.
+const AWAKE_ALONE_NS: u64 = 2_000;
+
 /// What the loop needs besides [`Local`].
 pub(crate) struct Worker<'a> {
     pub(crate) local: &'a Local,
@@ -169,6 +172,10 @@ impl Worker<'_> {
                     self.spin.in_vain();
                     break false;
                 }
+                if now_ns - started_ns >= AWAKE_ALONE_NS {
+                    // Whoever shall send the message may be waiting for this very processor.
+                    std::thread::yield_now();
+                }
             }
             spin_loop();
         };
@@ -181,12 +188,17 @@ impl Worker<'_> {
     fn sleep(&mut self) -> io::Result<()> {
         let local = self.local;
         let slept_from = Instant::now();
-        let limit = local.timers.borrow().next_deadline_ns().map(|deadline_ns| {
-            Duration::from_nanos(deadline_ns.saturating_sub(since_start_ns(slept_from)))
-        });
+        let slept_from_ns = since_start_ns(slept_from);
+        let limit = local
+            .timers
+            .borrow()
+            .next_deadline_ns()
+            .map(|deadline_ns| Duration::from_nanos(deadline_ns.saturating_sub(slept_from_ns)));
+        local.counters().asleep_since_ns.set(slept_from_ns.max(1));
         let waited = local.ring.borrow_mut().wait(limit);
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
+        local.counters().asleep_since_ns.set(0);
         local.counters().sleeps.add(1);
         local.counters().idle_ns.add(slept_ns);
         self.completes_at_once = slept_ns < AT_ONCE_NS;

@@ -319,8 +319,21 @@ fn metrics_and_load_tell_what_happened() {
     let (first, second) = (pool.runtime(0).metrics(), there.metrics());
     assert_eq!((first.tasks_spawned, first.migrations), (10, 1));
     assert_eq!((second.arrivals, second.operations_started), (11, 10));
+    // Ten tasks, and the one that switched.
+    assert!(first.messages_sent >= 11);
     assert!(second.busy_share() <= 1.0 && second.running >= second.asleep);
     assert_eq!(second.operations_completed, 10);
+}
+
+#[test]
+fn a_ring_that_sleeps_says_so_before_it_wakes() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let before = pool.runtime(0).metrics();
+    until(|| pool.runtime(0).metrics().asleep >= before.asleep + Duration::from_millis(20));
+    let after = pool.runtime(0).metrics();
+    assert!(after.sleeps <= before.sleeps + 1, "nothing woke it");
+    assert!(after.asleep <= after.running);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Wakes: from every kind of thread, at every moment, by wakers of every kind.
 
-#![expect(clippy::waker_clone_wake, reason = "a waker that is cloned elsewhere is what is tested")]
+#![allow(clippy::waker_clone_wake, reason = "a waker that is cloned elsewhere is what is tested")]
 
 mod common;
 
