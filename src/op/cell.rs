@@ -137,15 +137,18 @@ unsafe fn send_orphan_home(local: &Local, cell: NonNull<CellHeader>) {
     let header = unsafe { cell.as_ref() };
     let settled = header.orphan.take().map_or(Ok(()), |orphan| orphan.settle(local));
     if let Err((orphan, mailbox)) = settled {
-        header.orphan.set(Some(orphan));
         header.is_over.set(true);
         // SAFETY: the cell is ours, its node in no inbox, and we leave the cell to the message.
-        if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
-            return;
-        }
-        if let Some(orphan) = header.orphan.take() {
-            orphan.release();
-        }
+        let Err(orphan) = (unsafe { send_orphan(cell, orphan, mailbox) }) else { return };
+        let orphan = if orphan.is_lost_with(mailbox) {
+            orphan
+        } else {
+            // The task could not go there, and is being taken back: we ask again in our next turn.
+            // SAFETY: as above.
+            let Err(orphan) = (unsafe { send_orphan(cell, orphan, local.mailbox) }) else { return };
+            orphan
+        };
+        orphan.release();
     }
     if !header.is_leaked.get() {
         // SAFETY: ours, and empty.
@@ -168,6 +171,26 @@ pub(crate) unsafe fn leak(local: &Local, cell: NonNull<CellHeader>) {
         // only matters to who frees it.
         unsafe { send_orphan_home(local, cell) };
     }
+}
+
+/// Sends the cell with an orphan to `mailbox`; gives the orphan back if that is closed.
+///
+/// # Safety
+///
+/// The cell is ours and empty, its node in no inbox; after `Ok` it is no longer ours.
+unsafe fn send_orphan(
+    cell: NonNull<CellHeader>,
+    orphan: Orphan,
+    mailbox: &'static Mailbox,
+) -> Result<(), Orphan> {
+    // SAFETY: ours until it is sent.
+    let header = unsafe { cell.as_ref() };
+    header.orphan.set(Some(orphan));
+    // SAFETY: the message keeps the cell, says the caller.
+    if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
+        return Ok(());
+    }
+    header.orphan.take().map_or(Ok(()), Err)
 }
 
 /// A cell's node came out of our inbox.
