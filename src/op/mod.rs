@@ -56,7 +56,6 @@ pub use socket::{
 };
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
-pub(crate) use transfer::recv_expecting;
 pub use transfer::{Recv, Send, recv, send};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 
