@@ -11,9 +11,9 @@
 //!
 //! Several branches of one task may each want to be on another ring. Sets of futures poll a few
 //! branches at a time, so a task that left whenever one asked could be sent to and fro for ever,
-//! and always be elsewhere when a branch is polled that waits for this ring. So a task that a switch
-//! has brought stays until a switch to this ring has seen it here. What asked may be gone by then,
-//! so only a number of requests are put off.
+//! and always be elsewhere when a branch is polled that waits for this ring. So a task that a
+//! switch has brought stays until a switch to this ring has seen it here. What asked may be gone by
+//! then, so only a number of requests are put off.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
