@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
+use crate::op::cell;
 use crate::task::run;
 use crate::time::{since_start_ns, timer};
 use crate::worker::Worker;
@@ -37,7 +38,6 @@ impl Worker<'_> {
         }
         self.close();
         self.publish();
-        local.shared.set_stopped();
     }
 
     fn is_drained(&self) -> bool {
@@ -63,8 +63,26 @@ impl Worker<'_> {
         for message in local.mailbox.inbox.close() {
             message.deliver();
         }
+        if local.ring.borrow().in_flight() > 0 {
+            self.leak_operations();
+        }
+        // Before user code runs again: what tries to come here shall hear that it cannot.
+        local.shared.set_stopped();
         end_everything(local);
         local.mailbox.gate.shut();
+    }
+
+    /// The kernel has not given everything back in time. Futures elsewhere may still have what it
+    /// keeps, so this mailbox shall never be another ring's: they would take that for their home.
+    fn leak_operations(&self) {
+        let local = self.local;
+        std::mem::forget(local.shared.clone());
+        let stopped = local.ring.borrow_mut().take_stopped();
+        for cell in stopped {
+            // SAFETY: at home; in `to_stop` as long as it has not completed, and nothing is reaped
+            // from here on.
+            unsafe { cell::leak(local, cell) };
+        }
     }
 }
 

@@ -212,6 +212,11 @@ impl Ring {
         }
     }
 
+    /// What the kernel was asked to stop and has not given back.
+    pub(crate) fn take_stopped(&mut self) -> HashSet<NonNull<CellHeader>> {
+        std::mem::take(&mut self.to_stop)
+    }
+
     /// Queues the request to stop everything.
     pub(crate) fn cancel_everything(&mut self) {
         let everything = io_uring::types::CancelBuilder::any();
@@ -364,7 +369,9 @@ impl Ring {
 
     /// Copies all completions out of the queue.
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
-        into.extend(self.uring.completion().map(|entry| Reaped::new(&entry)));
+        for entry in self.uring.completion() {
+            into.push(Reaped::new(&entry));
+        }
     }
 }
 

@@ -64,4 +64,4 @@ pub use handle::{Cancel, Task};
 pub use id::TaskId;
 pub(crate) use spawn::{send_new, send_unchecked};
 pub use spawn::{spawn, spawn_local, spawn_on};
-pub(crate) use travel::{is_inside, move_current};
+pub(crate) use travel::{has_arrived, move_current};
