@@ -1,7 +1,8 @@
 //! What a message costs between two pinned threads, one way and there and back.
 //!
-//! `cargo bench --bench channel [-- FILTER]`; with `--quick` a tenth of it. Each line is the median and the best of some rounds,
-//! in nanoseconds a message; "parks" sleeps when it has to wait, "spins" never does.
+//! `cargo bench --bench channel [-- FILTER]`; with `--quick` a tenth of it. Each line is the
+//! median and the best of some rounds, in nanoseconds a message; "parks" sleeps when it has to
+//! wait, "spins" never does.
 
 use ringpool::{Channel, Receiver, Sender};
 use std::future::Future;
