@@ -8,7 +8,7 @@ use std::thread;
 use io_uring::types::Fd;
 use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, cqueue, opcode, squeue};
 
-use super::measure::{Cost, Stopwatch};
+use super::measure::{Cost, Pauses, Stopwatch};
 use super::runtimes::{on_first_core, pin};
 
 /// A ring and nothing else, with the flags that the rings of a pool have, entered by its index.
@@ -125,10 +125,18 @@ fn cache_line_here(iterations: u64) -> Cost {
 
 /// Two rings that send each other a message: submitted and waited for in one call.
 pub(crate) fn ring_messages(iterations: u64) -> Cost {
-    on_first_core(|| with_bare_ring(|ring, fd| ring_messages_with(ring, fd, iterations)))
+    on_first_core(|| with_bare_ring(|ring, fd| exchange(ring, fd, iterations, || ())))
 }
 
-fn ring_messages_with(mut ring: BareRing<'_>, fd: RawFd, iterations: u64) -> Cost {
+/// The same between pauses in which the calling thread computes and the other one sleeps.
+pub(crate) fn ring_messages_after_gap(iterations: u64) -> Cost {
+    let mut pauses = Pauses::default();
+    let pause = || pauses.pause();
+    on_first_core(|| with_bare_ring(|ring, fd| exchange(ring, fd, iterations, pause)))
+        - pauses.cost()
+}
+
+fn exchange(mut ring: BareRing<'_>, fd: RawFd, iterations: u64, mut before: impl FnMut()) -> Cost {
     let (fd_to, fd_from) = std::sync::mpsc::channel();
     let other = thread::spawn(move || {
         pin(1);
@@ -144,6 +152,7 @@ fn ring_messages_with(mut ring: BareRing<'_>, fd: RawFd, iterations: u64) -> Cos
     let there = fd_from.recv().expect("the thread starts");
     let watch = Stopwatch::start();
     for _ in 0..iterations {
+        before();
         send(&mut ring, there);
         receive(&mut ring);
     }

@@ -1,19 +1,16 @@
 //! From one thread to the other: a task born there, a task that goes there, many tasks at once.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use ringpool::{spawn_on, switch_to};
 
-use super::measure::{Cost, Stopwatch, repeat, thread_cpu};
+use super::measure::{Cost, Pauses, Stopwatch, repeat};
 use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool, tokio_two_workers};
 
 /// Tasks of one batch.
 pub(crate) const BATCH: u64 = 20_000;
 /// Operations before the clock starts: caches are filled, and a pool that may wait awake does.
 const WARM_UP: u64 = 500;
-/// Between two operations, where the other thread shall have fallen asleep for certain.
-const GAP: Duration = Duration::from_micros(30);
 
 /// Spawns a task on the other ring and awaits it.
 pub(crate) fn ringpool_spawn_on(waiting: Waiting, iterations: u64) -> Cost {
@@ -126,18 +123,11 @@ pub(crate) fn tokio_batch_for_both(iterations: u64) -> Cost {
 
 /// As `repeat`, with a pause before each operation that is not counted.
 async fn after_gaps(iterations: u64, mut operation: impl AsyncFnMut()) -> Cost {
-    let mut gaps = Cost::default();
-    let mut pause = || {
-        let (started, cpu) = (Instant::now(), thread_cpu());
-        while started.elapsed() < GAP {
-            std::hint::spin_loop();
-        }
-        gaps += Cost { cpu: thread_cpu() - cpu, wall: started.elapsed() };
-    };
+    let mut pauses = Pauses::default();
     let watch = Stopwatch::start();
     for _ in 0..iterations {
-        pause();
+        pauses.pause();
         operation().await;
     }
-    watch.stop() - gaps
+    watch.stop() - pauses.cost()
 }

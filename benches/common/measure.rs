@@ -50,6 +50,30 @@ impl Stopwatch {
     }
 }
 
+/// How long a thread computes between two operations, where the other one shall have fallen asleep
+/// for certain.
+const PAUSE: Duration = Duration::from_micros(30);
+
+/// Pauses that are not to be counted.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses(Cost);
+
+impl Pauses {
+    /// Computes for a while.
+    pub(crate) fn pause(&mut self) {
+        let (started, cpu) = (Instant::now(), thread_cpu());
+        while started.elapsed() < PAUSE {
+            std::hint::spin_loop();
+        }
+        self.0 += Cost { cpu: thread_cpu() - cpu, wall: started.elapsed() };
+    }
+
+    /// What all of them took.
+    pub(crate) fn cost(&self) -> Cost {
+        self.0
+    }
+}
+
 /// Processor time that all threads of this process have used.
 pub(crate) fn process_cpu() -> Duration {
     read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)

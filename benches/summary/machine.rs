@@ -15,7 +15,8 @@ pub(crate) fn describe(effort: Effort, load_before: &str) -> String {
          - Day: {day}\n\
          - Machine: {cpus} processors ({model}{hypervisor}), Linux {kernel}\n\
          - Compiler: {compiler}\n\
-         - Load of the last minute before: {load_before}, after: {load_after}\n\
+         - Load of the last minute before: {load_before}, after: {load_after}; \
+         own niceness {niceness}\n\
          - Turns: {turns} of each contender, one after the other, about {turn_ms} ms each\n\n",
         arguments = arguments.join(" "),
         day = output_of("date", &["+%F"]),
@@ -24,6 +25,7 @@ pub(crate) fn describe(effort: Effort, load_before: &str) -> String {
         kernel = file("/proc/sys/kernel/osrelease"),
         compiler = output_of("rustc", &["--version"]),
         load_after = load(),
+        niceness = niceness(),
         turns = effort.turns,
         turn_ms = effort.turn.as_millis(),
     )
@@ -32,6 +34,14 @@ pub(crate) fn describe(effort: Effort, load_before: &str) -> String {
 /// How many threads wanted to run, on average over the last minute.
 pub(crate) fn load() -> String {
     file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// How far this process stands back behind others, or, if negative, before them.
+fn niceness() -> String {
+    let status = file("/proc/self/stat");
+    // The name in brackets may have blanks in it; the number is the 17th behind it.
+    let behind_name = status.rsplit_once(") ").map_or("", |(_, behind)| behind);
+    behind_name.split(' ').nth(16).unwrap_or("unknown").to_owned()
 }
 
 fn file(path: &str) -> String {

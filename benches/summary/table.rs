@@ -84,7 +84,8 @@ pub(crate) fn of_idle(idles: &[Idle; 3]) -> String {
     let mut text = format!(
         "\nProcessor time and voluntary context switches of the whole process in {} ms in which \
          two threads that were busy a moment ago have nothing to do (median by processor time). \
-         Goal: none.\n\n\
+         The goal is what a process with neither has, once the rings have stopped to wait awake, \
+         which takes them 16 times 50 µs at most.\n\n\
          | who | CPU | share of one processor | switches |\n|---|---|---|---|\n",
         IDLE.as_millis()
     );
