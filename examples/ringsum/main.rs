@@ -16,6 +16,7 @@
 //! terminal. Memory and open files are bounded, whatever the number and size of the files.
 
 mod console;
+mod large;
 mod output;
 mod rings;
 mod sum;
@@ -30,22 +31,27 @@ use std::time::Instant;
 
 use ringpool::{Channel, Pool, Sender, spawn_blocking, spawn_on};
 
+use large::Trays;
 use rings::{Counter, Rings, Table};
 use sum::Job;
 use walk::Walk;
 
-/// Files that may be begun before the first of them is done; their outcomes wait in memory.
+/// Files that may be found before the first of them is printed: so many wait in memory.
 const WINDOW: usize = 16 * 1024;
+/// So many of them are let in at once: whoever waits for each is woken for each.
+const FILES_A_TICKET: u64 = 64;
 /// Files that a ring reads at once, if as many may be open.
 const WORKERS_A_RING: usize = 16;
 /// Descriptors for all else: rings, bells, standard streams, the directory being read.
 const OTHER_DESCRIPTORS: usize = 32;
-/// Files that may wait for a worker.
-const JOBS: usize = 1024;
 
 const STATUS_BROKEN_PIPE: u8 = 128 + libc::SIGPIPE as u8;
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq(["--help"]) {
+        println!("usage: ringsum [--] [PATH…]");
+        return ExitCode::SUCCESS;
+    }
     let status = Pool::builder().build().and_then(|pool| pool.block_on(run(&pool, paths())));
     match status {
         Ok(0) => ExitCode::SUCCESS,
@@ -79,9 +85,9 @@ async fn run(pool: &Pool, paths: Vec<PathBuf>) -> io::Result<u64> {
     let rings = Arc::new(Rings::new(pool));
     let found = Arc::new(Counter::default());
     let (problem, problems) = Channel::bounded(256).split();
-    let (job, jobs) = Channel::bounded(JOBS).split();
-    let (outcome, outcomes) = Channel::bounded(JOBS).split();
-    let (enter, leave) = Channel::bounded(WINDOW).split();
+    let (job, jobs) = Channel::bounded(WINDOW).split();
+    let (outcome, outcomes) = Channel::bounded(WINDOW).split();
+    let (ticket, tickets) = Channel::bounded(WINDOW / FILES_A_TICKET as usize).split();
 
     let console = {
         let (rings, found) = (rings.clone(), found.clone());
@@ -89,9 +95,9 @@ async fn run(pool: &Pool, paths: Vec<PathBuf>) -> io::Result<u64> {
     };
     let walking = {
         let problem = problem.clone();
-        spawn_blocking(move || find(paths, &found, &enter, &job, &problem))
+        spawn_blocking(move || find(paths, &found, &ticket, &job, &problem))
     };
-    let trays = sum::trays(2 * pool.len());
+    let trays = Trays::new(pool.len() + 1);
     for _ in 0..workers_a_ring(pool) {
         for ring in pool.runtimes() {
             let work = sum::work(jobs.clone(), outcome.clone(), rings.clone(), trays.clone());
@@ -99,7 +105,7 @@ async fn run(pool: &Pool, paths: Vec<PathBuf>) -> io::Result<u64> {
         }
     }
     drop((jobs, outcome));
-    output::print(outcomes, leave, problem).await?;
+    output::print(outcomes, tickets, problem).await?;
     walking.await?;
     let problems = console.await?;
     // If nobody can read it, there is nothing to be done about that.
@@ -111,7 +117,7 @@ async fn run(pool: &Pool, paths: Vec<PathBuf>) -> io::Result<u64> {
 fn find(
     paths: Vec<PathBuf>,
     found: &Counter,
-    enter: &Sender<()>,
+    ticket: &Sender<()>,
     job: &Sender<Job>,
     problem: &Sender<String>,
 ) {
@@ -119,7 +125,7 @@ fn find(
     for (place, file) in (0..).zip(Walk::new(paths, report)) {
         let follow = file.is_given;
         found.add(1);
-        let entered = enter.send_blocking(()).is_ok();
+        let entered = place % FILES_A_TICKET != 0 || ticket.send_blocking(()).is_ok();
         if !entered || job.send_blocking(Job { place, path: file.into_path(), follow }).is_err() {
             return;
         }

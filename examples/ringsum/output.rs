@@ -8,10 +8,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ringpool::buf::BufError;
 use ringpool::fs::File;
 use ringpool::time::timeout_at;
 use ringpool::{Receiver, RecvError, Sender};
 
+use crate::FILES_A_TICKET;
 use crate::sum::{Outcome, Sum};
 
 /// So much is written at once.
@@ -21,20 +23,22 @@ const LINE_WAITS: Duration = Duration::from_millis(10);
 
 /// Puts outcomes in order and prints them, until all workers have gone.
 ///
-/// Takes one ticket out of `window` for each, which lets one more file begin. Files that could not
-/// be summed are told to `problems`.
+/// For every so many it takes a ticket, which lets as many more files in. Files that could not be
+/// summed are told to `problems`.
 pub(crate) async fn print(
     outcomes: Receiver<Outcome>,
-    window: Receiver<()>,
+    tickets: Receiver<()>,
     problems: Sender<String>,
 ) -> io::Result<()> {
     let mut output = Output::new()?;
     let mut order = Order::default();
     while let Ok(outcome) = output.next(&outcomes).await? {
         order.put(outcome);
-        while let Some(Outcome { path, sum, .. }) = order.take() {
-            // Every file that was begun has put its ticket there before.
-            let _ = window.recv().await;
+        while let Some(Outcome { place, path, sum }) = order.take() {
+            if place % FILES_A_TICKET == 0 {
+                // It was put there before the file was found, so this takes no time.
+                let _ = tickets.recv().await;
+            }
             match sum {
                 Ok(sum) => output.line(&sum, &path).await?,
                 // Nobody reads it any more when the program ends anyway.
@@ -116,9 +120,12 @@ impl Output {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let ((), mut lines) = self.file.write_all(mem::take(&mut self.lines)).await?;
-        lines.clear();
+        let result = self.file.write_all(mem::take(&mut self.lines)).await;
+        let ((), lines) = result.map_err(|BufError { error, .. }| {
+            io::Error::new(error.kind(), format!("standard output: {error}"))
+        })?;
         self.lines = lines;
+        self.lines.clear();
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted on every ring, where a large file goes, and the table at the end.
+//! What is counted on every ring, and the table at the end.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +19,6 @@ impl Counter {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-
-    fn subtract(&self, amount: u64) {
-        self.0.fetch_sub(amount, Ordering::Relaxed);
-    }
 }
 
 /// One ring, on a cache line of its own.
@@ -33,8 +29,6 @@ pub(crate) struct Ring {
     pub(crate) files: Counter,
     /// Bytes hashed here.
     pub(crate) bytes: Counter,
-    /// Large files that are being hashed here.
-    large: Counter,
 }
 
 /// All rings of the pool.
@@ -46,7 +40,6 @@ impl Rings {
             runtime: runtime.clone(),
             files: Counter::default(),
             bytes: Counter::default(),
-            large: Counter::default(),
         };
         Self(pool.runtimes().iter().map(ring).collect())
     }
@@ -63,39 +56,6 @@ impl Rings {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.0.iter().map(|ring| ring.bytes.get()).sum()
-    }
-
-    /// A place for a large file on the ring with the fewest; on this one, if others have as few.
-    pub(crate) fn place_for_large(&self) -> LargePlace<'_> {
-        let here = self.here().runtime.index();
-        let load = |ring: &&Ring| (ring.large.get(), ring.runtime.index() != here);
-        let ring = self.0.iter().min_by_key(load).expect("a pool has a ring");
-        ring.large.add(1);
-        LargePlace { ring, rings: self }
-    }
-}
-
-/// A large file counted where it is; dropping it takes it off.
-pub(crate) struct LargePlace<'a> {
-    ring: &'a Ring,
-    rings: &'a Rings,
-}
-
-impl LargePlace<'_> {
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.ring.runtime
-    }
-
-    /// Whether another ring would have fewer large files than this one even with this one's.
-    pub(crate) fn is_crowded(&self) -> bool {
-        let fewest = self.rings.0.iter().map(|ring| ring.large.get()).min().unwrap_or(0);
-        self.ring.large.get() > fewest + 1
-    }
-}
-
-impl Drop for LargePlace<'_> {
-    fn drop(&mut self) {
-        self.ring.large.subtract(1);
     }
 }
 
