@@ -203,7 +203,7 @@ impl Pool {
     fn join(&self, deadline: Instant) -> io::Result<()> {
         // The rings were given until the deadline for what the kernel has; they need a moment more
         // to say that they have stopped.
-        let last = deadline + Duration::from_millis(200);
+        let last = deadline.checked_add(Duration::from_millis(200)).unwrap_or(deadline);
         let ended = self.all_ended.recv_deadline(last) == Err(RecvTimeoutError::Disconnected);
         if ended {
             for thread in lock(&self.threads).drain(..) {

@@ -62,7 +62,7 @@ impl Future for SwitchTo<'_> {
         if self.runtime.is_stopped() {
             return Poll::Ready(Err(SwitchError::Stopped));
         }
-        if let Err(error) = task::move_current(self.runtime.mailbox()) {
+        if let Err(error) = task::move_current(self.runtime) {
             return Poll::Ready(Err(error));
         }
         // The task is polled on arrival in any case; this is for the futures in between, which poll

@@ -149,7 +149,7 @@ impl Worker<'_> {
     fn look_on(&mut self, limit_ns: u64) -> bool {
         let counters = self.local.counters();
         let started_ns = since_start_ns(Instant::now());
-        let mut end_ns = started_ns + limit_ns;
+        let mut end_ns = started_ns.saturating_add(limit_ns);
         if let Some(deadline_ns) = self.local.timers.borrow().next_deadline_ns() {
             end_ns = end_ns.min(deadline_ns);
         }

@@ -187,7 +187,7 @@ unsafe fn send_orphan(
     let header = unsafe { cell.as_ref() };
     header.orphan.set(Some(orphan));
     // SAFETY: the message keeps the cell, says the caller.
-    if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
+    if unsafe { mailbox.send(node_of(cell)) } == Ok(()) {
         return Ok(());
     }
     header.orphan.take().map_or(Ok(()), Err)
@@ -271,6 +271,12 @@ fn forget_orphan(orphan: Option<Orphan>) {
     });
 }
 
+/// The cell's node; a pointer that leads back to the cell.
+fn node_of(cell: NonNull<CellHeader>) -> NonNull<Node> {
+    // SAFETY: a field of the header, which the caller keeps.
+    unsafe { NonNull::new_unchecked(&raw mut (*cell.as_ptr()).node) }
+}
+
 /// Sends the cell's node home.
 ///
 /// # Safety
@@ -280,7 +286,7 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
     // SAFETY: `LINKED` keeps the cell.
     let header = unsafe { cell.as_ref() };
     // SAFETY: as above, and the node is ours to push.
-    if unsafe { header.home.send(NonNull::from(&header.node)) } != Err(Closed) {
+    if unsafe { header.home.send(node_of(cell)) } != Err(Closed) {
         return;
     }
     // Home has stopped, and completes nothing any more: we do its part.

@@ -11,6 +11,7 @@ use super::TaskId;
 use super::state::JoinWord;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
+use crate::runtime::Runtime;
 
 /// The functions that know the task's types.
 pub(super) struct VTable {
@@ -57,8 +58,9 @@ pub(crate) struct Home {
     pub(super) next: Cell<Option<NonNull<Header>>>,
     /// The waker of a handle that was polled on this very ring.
     pub(super) join_waker: Cell<Option<Waker>>,
-    /// Where the task wants to go once its poll returns; null if nowhere.
-    pub(super) destination: Cell<*const Mailbox>,
+    /// Where the task wants to go once its poll returns. The handle keeps the mailbox from becoming
+    /// that of another ring meanwhile.
+    pub(super) destination: Cell<Option<Runtime>>,
     /// How many more requests to leave are put off, so that the one that brought the task here is
     /// polled here; see `travel.rs`.
     pub(super) put_off: Cell<u8>,
@@ -87,7 +89,7 @@ impl Home {
             previous: Cell::new(None),
             next: Cell::new(None),
             join_waker: Cell::new(None),
-            destination: Cell::new(ptr::null()),
+            destination: Cell::new(None),
             put_off: Cell::new(0),
             references: Cell::new(0),
             orphans: Cell::new(0),
@@ -162,6 +164,18 @@ impl Header {
             name: birth.name,
             spawned_at: birth.spawned_at,
         }
+    }
+
+    /// The node by which the task is woken from elsewhere; a pointer that leads back to the header.
+    pub(super) fn wake_node(task: NonNull<Self>) -> NonNull<Node> {
+        // SAFETY: a field of the header, which the caller keeps.
+        unsafe { NonNull::new_unchecked(&raw mut (*task.as_ptr()).wake_node) }
+    }
+
+    /// The node by which the task moves; a pointer that leads back to the header.
+    pub(super) fn move_node(task: NonNull<Self>) -> NonNull<Node> {
+        // SAFETY: a field of the header, which the caller keeps.
+        unsafe { NonNull::new_unchecked(&raw mut (*task.as_ptr()).move_node) }
     }
 
     /// Whether the calling thread is this task's home.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
 use super::header::Header;
@@ -118,14 +118,14 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);
-    let destination = home.destination.replace(ptr::null());
+    let destination = home.destination.take();
     local.counters().polls.add(1);
     if done {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };
-    } else if !destination.is_null() {
-        // SAFETY: destinations are made from mailboxes, which live for ever; the task is ours.
-        unsafe { travel::depart(local, task, &*destination) };
+    } else if let Some(runtime) = destination {
+        // SAFETY: the task is ours, and neither running nor queued.
+        unsafe { travel::depart(local, task, runtime.mailbox()) };
     } else if woken {
         // SAFETY: it lives here.
         unsafe { enqueue(local, task) };
@@ -150,7 +150,7 @@ unsafe fn cancel(local: &Local, task: NonNull<Header>) {
     unsafe { (header.vtable.cancel)(task) };
     local.current.set(None);
     home.running.set(false);
-    home.destination.set(ptr::null());
+    home.destination.set(None);
     if home.orphans.get() == 0 {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };

@@ -16,7 +16,7 @@
 //! then, so only a number of requests are put off.
 
 use std::mem::offset_of;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use super::header::{Header, Whereabouts};
 use super::run;
@@ -24,6 +24,7 @@ use super::state::Release;
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
+use crate::runtime::Runtime;
 use crate::switch::SwitchError;
 
 /// How many requests to leave are put off for a switch that may never be polled again.
@@ -46,7 +47,7 @@ pub(super) unsafe fn send_wake(task: NonNull<Header>) {
         Whereabouts::Nowhere => return unlink(task, header),
     };
     // SAFETY: the node is ours, and `LINKED` keeps the task until it is delivered.
-    let sent = unsafe { mailbox.send(NonNull::from(&header.wake_node)) };
+    let sent = unsafe { mailbox.send(Header::wake_node(task)) };
     if sent == Err(Closed) {
         // The ring has stopped, and with it the task; or the task is being taken back.
         drop_wake(task, header, mailbox);
@@ -123,7 +124,7 @@ pub(super) unsafe fn send_task(
     let header = unsafe { task.as_ref() };
     header.set_under_way(mailbox);
     // SAFETY: the node is used by the task's owner only, and a live task stays in place.
-    unsafe { mailbox.send(NonNull::from(&header.move_node)) }
+    unsafe { mailbox.send(Header::move_node(task)) }
 }
 
 /// Sends a task of ours to `mailbox`; takes it back, to be polled here, if that has closed.
@@ -165,7 +166,6 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         let local = local.expect("messages are delivered on a ring's thread");
         // SAFETY: the sender gave the task up to us.
         let header = unsafe { task.as_ref() };
-        header.home.destination.set(ptr::null());
         header.set_here(local.mailbox);
         local.counters().arrivals.add(1);
         // SAFETY: ours now, and in no list.
@@ -183,7 +183,7 @@ pub(crate) fn has_arrived() -> bool {
 
 /// Writes down where the running task goes when its poll returns; or nothing, if it has to stay for
 /// a while yet. The caller is to ask again.
-pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError> {
+pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
     let task = context::with(|local| local.and_then(|local| local.current.get()));
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
     // SAFETY: the running task is valid, and lives here.
@@ -195,6 +195,6 @@ pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError>
         header.home.put_off.set(left);
         return Ok(());
     }
-    header.home.destination.set(mailbox);
+    header.home.destination.set(Some(runtime.clone()));
     Ok(())
 }
