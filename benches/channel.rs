@@ -1,7 +1,8 @@
 //! What a message costs between two pinned threads, one way and there and back.
 //!
-//! `cargo bench --bench channel [-- FILTER]`. Each line is the median and the best of some rounds,
-//! in nanoseconds a message; "parks" sleeps when it has to wait, "spins" never does.
+//! `cargo bench --bench channel [-- FILTER]`; with `--quick` a tenth of it. Each line is the
+//! median and the best of some rounds, in nanoseconds a message; "parks" sleeps when it has to
+//! wait, "spins" never does.
 
 use ringpool::{Channel, Receiver, Sender};
 use std::future::Future;
@@ -14,13 +15,16 @@ use std::thread;
 use std::time::Instant;
 
 const ROUNDS: usize = 9;
+const ROUNDS_QUICK: usize = 3;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let (rounds, share) = if is_quick { (ROUNDS_QUICK, 10) } else { (ROUNDS, 1) };
     let wanted = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let run = |name: String, messages: u64, round: &dyn Fn(u64)| {
         if wanted(&name) {
-            report(&name, messages, round);
+            report(&name, rounds, messages / share, round);
         }
     };
     for capacity in [1024, 64, 1] {
@@ -46,8 +50,8 @@ fn main() {
     run("crossbeam, capacity 1024, threads block".into(), 2_000_000, &crossbeam_one_way);
 }
 
-fn report(name: &str, messages: u64, round: &dyn Fn(u64)) {
-    let mut costs: Vec<f64> = (0..ROUNDS)
+fn report(name: &str, rounds: usize, messages: u64, round: &dyn Fn(u64)) {
+    let mut costs: Vec<f64> = (0..rounds)
         .map(|_| {
             let start = Instant::now();
             round(messages);
@@ -55,7 +59,7 @@ fn report(name: &str, messages: u64, round: &dyn Fn(u64)) {
         })
         .collect();
     costs.sort_by(f64::total_cmp);
-    println!("{name:48} {:9.1} median {:9.1} best", costs[ROUNDS / 2], costs[0]);
+    println!("{name:48} {:9.1} median {:9.1} best", costs[rounds / 2], costs[0]);
 }
 
 #[derive(Clone, Copy)]

@@ -324,6 +324,13 @@ impl Completion {
         (false, Some(unsafe { from_words(data, vtable) }))
     }
 
+    /// Home: whether the future is gone and its node, if it sent one, has come in, so that nobody
+    /// else touches the cell any more.
+    pub(crate) fn is_left_to_home(&self) -> bool {
+        // Ordering: Acquire, partner of the Release in `take_back_waker`.
+        self.state.load(Ordering::Acquire) & (ABANDONED | LINKED) == ABANDONED
+    }
+
     /// The future, off home, asks for a cancel; on `true` it pushes the cell's node to home.
     ///
     /// # Safety

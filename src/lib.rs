@@ -25,8 +25,8 @@
 //!
 //! # Tasks on other rings
 //!
-//! [`spawn_on`] starts a task on the ring of a [`Runtime`], which is a handle that can be cloned and
-//! sent about. The [`Task`] it gives is awaited from anywhere: from another ring, in another
+//! [`spawn_on`] starts a task on the ring of a [`Runtime`], which is a handle that can be cloned
+//! and sent about. The [`Task`] it gives is awaited from anywhere: from another ring, in another
 //! executor, or on a plain thread by [`Task::wait`]. Dropping it cancels the task.
 //!
 //! ```
@@ -55,10 +55,10 @@
 //! # Moving, passing on, and keeping off the rings
 //!
 //! A task that [switches](switch_to) goes on behind the `.await` on the other thread, with its
-//! variables as they were; `!Send` tasks are made by [`spawn_local`] and stay. A [`Channel`] carries
-//! items between tasks on any ring, and plain threads; it is bounded, so that the slower side sets
-//! the pace. What blocks or computes for long goes to [`spawn_blocking`], since a ring's thread that
-//! is busy lets every task on it wait.
+//! variables as they were; `!Send` tasks are made by [`spawn_local`] and stay. A [`Channel`]
+//! carries items between tasks on any ring, and plain threads; it is bounded, so that the slower
+//! side sets the pace. What blocks or computes for long goes to [`spawn_blocking`], since a ring's
+//! thread that is busy lets every task on it wait.
 //!
 //! ```
 //! use ringpool::fs::File;

@@ -14,8 +14,8 @@
 //! The gate is what protects the descriptors: they are closed only when the gate is shut and
 //! nobody is inside, so a number that the kernel gave to somebody else is never rung.
 //!
-//! A [`Runtime`](crate::Runtime) handle keeps its mailbox from being reused, so what is sent
-//! *through a handle* never reaches another owner.
+//! A [`Runtime`](crate::Runtime) handle keeps its mailbox from being reused, so what is sent while
+//! there is a handle never reaches another owner.
 
 use std::ptr::NonNull;
 use std::sync::Mutex;

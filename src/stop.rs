@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
+use crate::op::cell;
 use crate::task::run;
 use crate::time::{since_start_ns, timer};
 use crate::worker::Worker;
@@ -19,16 +20,17 @@ impl Worker<'_> {
         let local = self.local;
         local.stopping.set(true);
         run::cancel_all(local);
-        let mut told_kernel = false;
+        let mut told_kernel: Option<Instant> = None;
         while !self.is_drained() && since_start_ns(Instant::now()) < local.shared.stop_deadline_ns()
         {
             self.take_messages();
             self.run_tasks();
             timer::stop_all(local);
-            if local.ready.is_empty() && !told_kernel {
-                // Once all futures are gone: most have asked for it themselves.
+            if local.ready.is_empty() && told_kernel.is_none_or(|told| told.elapsed() >= STEP) {
+                // Once all futures are gone: most have asked for it themselves. And again, since
+                // the kernel does not find operations that it has set aside for a moment.
                 local.ring.borrow_mut().cancel_everything();
-                told_kernel = true;
+                told_kernel = Some(Instant::now());
             }
             if self.wait_a_little().is_err() {
                 break;
@@ -36,7 +38,6 @@ impl Worker<'_> {
         }
         self.close();
         self.publish();
-        local.shared.set_stopped();
     }
 
     fn is_drained(&self) -> bool {
@@ -62,8 +63,26 @@ impl Worker<'_> {
         for message in local.mailbox.inbox.close() {
             message.deliver();
         }
+        if local.ring.borrow().in_flight() > 0 {
+            self.leak_operations();
+        }
+        // Before user code runs again: what tries to come here shall hear that it cannot.
+        local.shared.set_stopped();
         end_everything(local);
         local.mailbox.gate.shut();
+    }
+
+    /// The kernel has not given everything back in time. Futures elsewhere may still have what it
+    /// keeps, so this mailbox shall never be another ring's: they would take that for their home.
+    fn leak_operations(&self) {
+        let local = self.local;
+        std::mem::forget(local.shared.clone());
+        let stopped = local.ring.borrow_mut().take_stopped();
+        for cell in stopped {
+            // SAFETY: at home; in `to_stop` as long as it has not completed, and nothing is reaped
+            // from here on.
+            unsafe { cell::leak(local, cell) };
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Future for SwitchTo<'_> {
     type Output = Result<(), SwitchError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if is_current(self.runtime) && task::is_inside() {
+        if is_current(self.runtime) && task::has_arrived() {
             return Poll::Ready(Ok(()));
         }
         if self.runtime.is_stopped() {
@@ -66,7 +66,7 @@ impl Future for SwitchTo<'_> {
             return Poll::Ready(Err(error));
         }
         // The task is polled on arrival in any case; this is for the futures in between, which poll
-        // us again only if we ask for it.
+        // us again only if we ask for it, and for a task that has to stay for a while yet.
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -18,6 +18,9 @@ const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
 
+/// How long a thread waits awake before it lets others use its processor in between.
+const AWAKE_ALONE_NS: u64 = 2_000;
+
 /// What the loop needs besides [`Local`].
 pub(crate) struct Worker<'a> {
     pub(crate) local: &'a Local,
@@ -120,6 +123,7 @@ impl Worker<'_> {
                     local.ring.borrow_mut().watch_eventfd(&self.event_fd);
                 }
             }
+            Reaped::CancelMissed(missed) => local.ring.borrow_mut().cancel_again(missed),
             Reaped::Nothing => {}
         }
     }
@@ -167,6 +171,10 @@ impl Worker<'_> {
                 if now_ns >= end_ns {
                     self.spin.in_vain();
                     break false;
+                }
+                if now_ns - started_ns >= AWAKE_ALONE_NS {
+                    // Whoever shall send the message may be waiting for this very processor.
+                    std::thread::yield_now();
                 }
             }
             spin_loop();

@@ -67,7 +67,7 @@ fn a_queued_job_that_is_cancelled_is_dropped_at_once_and_never_called() {
     drop(job().cancel());
     assert_eq!(dropped.get(), 3);
     job().detach();
-    std::mem::forget(job());
+    forget(job());
     let kept = job();
     assert_eq!((called.get(), dropped.get()), (0, 3));
     door.open();

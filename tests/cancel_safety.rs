@@ -7,6 +7,7 @@ mod network;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use futures::future::{self, Either, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use network::*;
 use ringpool::net::{TcpListener, TcpStream};
+use ringpool::op::{self, SharedFd};
 use ringpool::time::{sleep, timeout};
 use ringpool::{Pool, Task, current, spawn, spawn_on, switch_to, yield_now};
 
@@ -561,6 +563,29 @@ fn a_connect_that_is_dropped_leaves_nothing() {
     until(|| open_fds() == open);
     drop(pool);
     assert_eq!(open_fds(), before);
+}
+
+/// The kernel does not find an operation that it has set aside to go on with in a moment, and says
+/// so to whoever wants to cancel it: then the ring has to ask again.
+#[test]
+fn a_send_that_is_dropped_in_the_middle_ends_although_nobody_reads() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    for _ in 0..500 {
+        let (ours, peer) = connection();
+        narrow(&ours);
+        pool.block_on(async {
+            let ours = SharedFd::from(OwnedFd::from(ours.into_std().expect("it is idle")));
+            let mut send = op::send(&ours, vec![0; 1 << 20], libc::MSG_WAITALL);
+            assert!(futures::poll!(&mut send).is_pending());
+            drop(send);
+            let ring = current().expect("in a task");
+            while ring.metrics().operations_completed < ring.metrics().operations_started {
+                yield_now().await;
+            }
+        });
+        drop(peer);
+    }
 }
 
 /// A future that is forgotten keeps its place, and the kernel keeps its buffer: that is a leak, of

@@ -132,7 +132,8 @@ fn possessions() -> (usize, usize) {
 }
 
 fn leave_nothing() {
-    // What a process makes once and keeps.
+    // What a process makes once and keeps. The last of this pool may still be counted, so what
+    // twenty others leave would be seen, and what one of them might not.
     work(&Pool::new(2));
     let before = possessions();
     for round in 0..20 {
@@ -147,7 +148,7 @@ fn leave_nothing() {
             match number % 3 {
                 0 => drop(task),
                 1 => task.detach(),
-                _ => std::mem::forget(task),
+                _ => forget(task),
             }
         }
         if round % 2 == 0 {
@@ -155,6 +156,9 @@ fn leave_nothing() {
         }
         drop(pool);
         // All that a ring had is given back by the kernel a moment after its thread has ended.
-        until(|| possessions() == before);
+        until(|| {
+            let now = possessions();
+            now.0 <= before.0 && now.1 <= before.1
+        });
     }
 }

@@ -119,7 +119,7 @@ fn a_payload_that_panics_in_its_drop_ends_nothing_else() {
 }
 
 /// A waker whose wake panics, and whose drop does too.
-struct PanickingWaker(Count, Bomb);
+struct PanickingWaker(Count, #[expect(dead_code)] Bomb);
 
 impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {
@@ -297,4 +297,35 @@ fn a_detached_task_may_panic_where_stderr_is_gone() {
     let ended = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success() && said.contains("the ring runs on"), "{ended:?}");
+}
+
+/// A buffer that panics when it is asked where its bytes are, in the middle of a submission.
+struct PanickingBuffer(#[expect(dead_code)] CountsDrop);
+
+// SAFETY: it never gives a pointer.
+unsafe impl ringpool::buf::IoBuf for PanickingBuffer {
+    fn ptr(&self) -> *const u8 {
+        panic_on_purpose("a buffer")
+    }
+
+    fn initialized_len(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn a_buffer_that_panics_while_it_is_submitted_is_dropped_and_nothing_waits_for_it() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    silence_panics_on_purpose();
+    let dropped = Count::new();
+    let buffer = PanickingBuffer(dropped.on_drop());
+    let task = pool.spawn(async move {
+        let file = ringpool::fs::File::open("/dev/null").await.unwrap();
+        let write = AssertUnwindSafe(file.write_at(buffer, 0));
+        assert!(futures::FutureExt::catch_unwind(write).await.is_err());
+        never().await;
+    });
+    dropped.reaches(1);
+    assert_eq!(pool.block_on(async { task.cancel().await }), None);
 }

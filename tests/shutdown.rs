@@ -13,7 +13,7 @@ use common::*;
 use ringpool::op::nop;
 use ringpool::time::sleep;
 use ringpool::{Pool, Runtime, Task, TaskError};
-use ringpool::{spawn, spawn_blocking, spawn_local, spawn_on, yield_now};
+use ringpool::{spawn, spawn_blocking, spawn_local, spawn_on, switch_to, yield_now};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -22,7 +22,7 @@ fn everything_in_flight_is_dropped_once_on_its_own_ring() {
     let _limit = limit();
     let pool = Pool::new(2);
     let (started, dropped, elsewhere) = (Count::new(), Count::new(), Count::new());
-    struct Checks(usize, CountsDrop, Count);
+    struct Checks(usize, #[expect(dead_code)] CountsDrop, Count);
     impl Drop for Checks {
         fn drop(&mut self) {
             if here() != Some(self.0) {
@@ -337,9 +337,9 @@ fn wakers_that_spawn_during_a_shutdown_leave_nothing_behind() {
             let task = spawn_on(runtime, async move {
                 let mut timer = sleep(LONG);
                 assert!(poll_once(&mut timer, &foreign).is_pending());
-                timer
+                Some(timer)
             });
-            timers.push(task.wait().unwrap());
+            timers.extend(task.wait().unwrap());
         }
         let mut watched = pool.spawn(never());
         assert!(poll_once(&mut watched, &foreign).is_pending());
@@ -476,9 +476,47 @@ fn a_cancel_waits_for_operations_that_the_task_dropped_in_flight() {
                 yield_now().await;
                 assert_eq!(task.cancel().await, None);
             });
+            let metrics = runtime.metrics();
+            assert_eq!(metrics.operations_completed, metrics.operations_started);
         }
-        let runtime = runtime.clone();
-        until(move || runtime.load().operations_in_flight == 0);
+        assert!(runtime.metrics().operations_started > 0);
+    }
+}
+
+/// The operations of a task that is under way to a ring that closes come back to it all the same.
+#[test]
+fn a_cancel_waits_for_operations_of_a_task_that_a_closing_ring_sends_back() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (first, second) = (pool.runtime(0), pool.runtime(1));
+    for _ in 0..400 {
+        let other = Pool::new(1);
+        let closes = other.runtime(0);
+        let moving = Count::new();
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (first, second, closes) = (first.clone(), second.clone(), closes.clone());
+                let moving = moving.clone();
+                first.clone().spawn(async move {
+                    let waker = own_waker().await;
+                    loop {
+                        let mut operation = nop();
+                        let _ = poll_once(&mut operation, &waker);
+                        let _ = switch_to(&second).await;
+                        // In flight on the first ring, dropped on the second.
+                        drop(operation);
+                        let _ = switch_to(&closes).await;
+                        let _ = switch_to(&first).await;
+                        moving.add();
+                    }
+                })
+            })
+            .collect();
+        moving.reaches(8);
+        drop(other);
+        for task in tasks {
+            assert!(pool.block_on(task.cancel()).is_none());
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -191,6 +190,58 @@ fn a_switch_inside_a_set_of_futures_moves_all_of_them() {
         }
         ended.sort_unstable();
         assert_eq!(ended, (0..64).collect::<Vec<_>>());
+    });
+}
+
+/// The set polls two of the four and then gives way: those that are polled must not always be the
+/// ones that want to be elsewhere.
+#[test]
+fn branches_that_pull_to_different_rings_all_get_there() {
+    let _limit = limit();
+    let pool = Pool::new(3);
+    let runtimes = pool.runtimes().to_vec();
+    for targets in [&[1, 1, 0, 0][..], &[0, 0, 1, 1, 2, 2], &[2, 1, 0, 2, 1, 0], &[1, 2, 1, 2]] {
+        pool.block_on(async {
+            let branches = targets.iter().map(|&target| {
+                let runtime = &runtimes[target];
+                async move {
+                    switch_to(runtime).await.unwrap();
+                    assert_eq!(here(), Some(target));
+                }
+            });
+            branches.collect::<FuturesUnordered<_>>().collect::<Vec<()>>().await;
+        });
+    }
+}
+
+#[test]
+fn many_branches_that_pull_to_different_rings_all_get_there() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let runtimes = pool.runtimes().to_vec();
+    pool.block_on(async {
+        let branch = async |first: usize| {
+            for hop in first..first + 6 {
+                switch_to(&runtimes[hop % 2]).await.unwrap();
+                assert_eq!(here(), Some(hop % 2));
+            }
+        };
+        join_all((0..1000).map(|number| branch(number / 500))).await;
+    });
+}
+
+#[test]
+fn a_switch_that_nobody_awaits_any_more_does_not_hold_the_task() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (home, there) = (pool.runtime(0), pool.runtime(1));
+    pool.block_on(async {
+        let (waker, ..) = counting_waker();
+        assert!(poll_once(&mut switch_to(&there), &waker).is_pending());
+        yield_now().await;
+        assert_eq!(here(), Some(1));
+        switch_to(&home).await.unwrap();
+        assert_eq!(here(), Some(0));
     });
 }
 
@@ -393,18 +444,11 @@ fn many_tasks_pass_each_other_between_the_rings() {
     });
     assert_eq!(dropped.get(), 200);
 
-    fn travel(
-        number: usize,
-        runtimes: Vec<ringpool::Runtime>,
-        guard: CountsDrop,
-    ) -> impl Future<Output = ()> + Send {
-        async move {
-            let _guard = guard;
-            for step in 0..50 {
-                switch_to(&runtimes[(number + step) % runtimes.len()]).await.unwrap();
-                if step % 5 == 0 {
-                    nop().await.unwrap();
-                }
+    async fn travel(number: usize, runtimes: Vec<ringpool::Runtime>, _guard: CountsDrop) {
+        for step in 0..50 {
+            switch_to(&runtimes[(number + step) % runtimes.len()]).await.unwrap();
+            if step % 5 == 0 {
+                nop().await.unwrap();
             }
         }
     }

@@ -61,7 +61,7 @@ fn a_dropped_handle_cancels_and_the_future_is_dropped_at_home() {
     let pool = Pool::new(2);
     let (dropped, started) = (Count::new(), Gate::new());
     let place = Arc::new(std::sync::Mutex::new(None));
-    struct SaysWhere(Arc<std::sync::Mutex<Option<usize>>>, CountsDrop);
+    struct SaysWhere(Arc<std::sync::Mutex<Option<usize>>>, #[expect(dead_code)] CountsDrop);
     impl Drop for SaysWhere {
         fn drop(&mut self) {
             *self.0.lock().unwrap() = here();
@@ -175,7 +175,7 @@ fn a_forgotten_handle_keeps_the_output_and_harms_nothing() {
         drop(ends);
         output
     });
-    std::mem::forget(task);
+    forget(task);
     ended.reaches(1);
     shut_down(&pool);
     assert_eq!(dropped.get(), 0);

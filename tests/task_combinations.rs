@@ -139,8 +139,9 @@ impl Combination {
         match self.canceller {
             Canceller::Nobody => !(waits && self.end == End::Never),
             Canceller::HandleDrop => {
-                !keeps_no_handle
-                    && !(self.handle == Handle::DroppedAfterTheEnd && self.end == End::Never)
+                let waits_in_vain =
+                    self.handle == Handle::DroppedAfterTheEnd && self.end == End::Never;
+                !keeps_no_handle && !waits_in_vain
             }
             // `cancel` takes the handle, and what it gives cannot be detached.
             Canceller::Home | Canceller::AnotherRing | Canceller::PlainThread => !detached,
@@ -320,18 +321,18 @@ impl Stage {
         match combination.place {
             Place::Here => {
                 let life = life(combination, record, None);
-                first.spawn(async { spawn(life) }).wait().unwrap()
+                first.spawn(ready_on_ring(|| spawn(life))).wait().unwrap()
             }
             Place::OtherRing => spawn_on(&second, life(combination, record, None)),
             Place::Moved => spawn_on(&first, life(combination, record, Some(second))),
             Place::Local => {
                 let life = life(combination, record, None);
-                let born = first.spawn(async { spawn_local(LocalLife(life, PhantomData)) });
-                born.wait().unwrap()
+                let born = || spawn_local(LocalLife(life, PhantomData));
+                first.spawn(ready_on_ring(born)).wait().unwrap()
             }
             Place::Blocking => {
                 let closure = closure(combination, record);
-                first.spawn(async { spawn_blocking(closure) }).wait().unwrap()
+                first.spawn(ready_on_ring(|| spawn_blocking(closure))).wait().unwrap()
             }
         }
     }
@@ -343,6 +344,11 @@ impl Stage {
         }
         self.pool.runtime(1 - self.home(combination.place).index())
     }
+}
+
+/// Calls `make` on the ring that polls it.
+async fn ready_on_ring<R>(make: impl FnOnce() -> R) -> R {
+    make()
 }
 
 type Told = Result<Loot, TaskError>;
@@ -404,7 +410,7 @@ where
             drop(waiter);
         }
         Handle::Detached => unreachable!("only a task can be detached"),
-        Handle::Forgotten => std::mem::forget(waiter),
+        Handle::Forgotten => forget(waiter),
     }
     None
 }
@@ -608,7 +614,7 @@ fn tasks_that_never_end_are_dropped_with_their_pool() {
             let task = stage.spawn(combination, &record);
             match handle {
                 Handle::Detached => task.detach(),
-                _ => std::mem::forget(task),
+                _ => forget(task),
             }
             drop(stage);
             assert_eq!((record.futures_dropped.get(), record.dropped_elsewhere.get()), (1, 0));

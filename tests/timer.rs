@@ -4,14 +4,15 @@ mod common;
 
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::task::Waker;
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use common::*;
 use futures::future::{Either, join_all, select};
 use ringpool::time::{Elapsed, MissedTickBehavior, interval, interval_at};
 use ringpool::time::{sleep, sleep_until, timeout, timeout_at};
-use ringpool::{Pool, spawn, spawn_on, switch_to, yield_now};
+use ringpool::{Pool, spawn_on, switch_to, yield_now};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(2);
@@ -31,24 +32,45 @@ fn a_sleep_is_never_ready_early() {
     });
 }
 
+/// Writes down its number when it is woken.
+struct Notes(u64, Arc<Mutex<Vec<u64>>>);
+
+impl Wake for Notes {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
 #[test]
 fn sleeps_end_in_the_order_of_their_deadlines() {
     let _limit = limit();
     let pool = Pool::new(1);
     pool.block_on(async {
+        let order = Arc::new(Mutex::new(Vec::new()));
         let now = Instant::now();
-        let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        // Deadlines in a scrambled order, all different.
-        let tasks = (0..500u64).map(|number| {
-            let (order, place) = (order.clone(), number * 7919 % 500);
-            spawn(async move {
-                sleep_until(now + Duration::from_millis(5) + Duration::from_micros(place)).await;
-                order.lock().unwrap().push(place);
+        // Deadlines in a scrambled order, all different. All sleeps begin in one poll, so none can
+        // end before the last has begun.
+        let mut sleeps: Vec<_> = (0..500u64)
+            .map(|number| {
+                let place = number * 7919 % 500;
+                let waker = Waker::from(Arc::new(Notes(place, order.clone())));
+                let mut sleep = sleep_until(now + Duration::from_micros(place));
+                assert!(poll_once(&mut sleep, &waker).is_pending());
+                sleep
             })
-        });
-        join_all(tasks).await;
+            .collect();
+        // Some are dropped and begin again, with their old deadlines.
+        for number in (0..500).step_by(7) {
+            let place = number as u64 * 7919 % 500;
+            let waker = Waker::from(Arc::new(Notes(place, order.clone())));
+            sleeps[number] = sleep_until(now + Duration::from_micros(place));
+            assert!(poll_once(&mut sleeps[number], &waker).is_pending());
+        }
+        while order.lock().unwrap().len() < 500 {
+            yield_now().await;
+        }
         let order = order.lock().unwrap();
-        assert!(order.is_sorted(), "{order:?}");
+        assert!(order.iter().copied().eq(0..500), "{order:?}");
     });
 }
 
@@ -65,7 +87,7 @@ fn a_sleep_that_is_dropped_leaves_nothing() {
         drop(waker);
         // From the middle, the end and the start of what the ring keeps.
         while let Some(number) = sleeps.len().checked_sub(1) {
-            sleeps.swap_remove(number * 7919 % (number + 1));
+            drop(sleeps.swap_remove(number * 7919 % (number + 1)));
         }
         assert_eq!(dropped.get(), 1);
     });
@@ -83,7 +105,7 @@ fn a_forgotten_sleep_fires_for_nobody_or_goes_with_its_pool() {
         let mut late = sleep(LONG);
         assert!(poll_once(&mut soon, &mine).is_pending());
         assert!(poll_once(&mut late, &mine).is_pending());
-        std::mem::forget((soon, late));
+        forget((soon, late));
     });
     woken.reaches(1);
     drop((pool, waker, mine));
@@ -256,7 +278,7 @@ fn missed_ticks_come_in_a_burst_or_are_delayed_or_skipped() {
         let (skipped, asked) = late(MissedTickBehavior::Skip, period, 5).await;
         assert_eq!(skipped[0], period);
         assert!(skipped[1] >= asked, "{skipped:?}, asked after {asked:?}");
-        let whole = |distance: &Duration| distance.as_nanos() % period.as_nanos() == 0;
+        let whole = |distance: &Duration| distance.as_nanos().is_multiple_of(period.as_nanos());
         assert!(skipped.iter().all(whole), "{skipped:?}");
     });
 }

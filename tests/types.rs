@@ -16,8 +16,8 @@ fn sync<T: Sync>() {}
 fn unpin<T: Unpin>() {}
 fn is_send<T: Send>(_: &T) {}
 
-/// `AmbiguousIfSend` has two candidates for a type that is `Send`, so that this does not compile for
-/// one that is.
+/// `AmbiguousIfSend` has two candidates for a type that is `Send`, so that this does not compile
+/// for one that is.
 macro_rules! assert_not_impl {
     ($type:ty, $trait:path) => {{
         trait Ambiguous<A> {
@@ -96,58 +96,3 @@ fn handles_are_small() {
     assert!(size_of::<Sleep>() <= 4 * pointer);
     assert_eq!(size_of::<YieldNow>(), 1);
 }
-
-/// The memory of tasks that wait, as the allocator of this process sees it.
-#[test]
-fn a_parked_task_takes_at_most_two_hundred_bytes_and_its_future() {
-    let _limit = limit();
-    let pool = Pool::new(1);
-    let tasks = 20_000;
-    let started = Count::new();
-    let before = COUNTED.allocated();
-    let parked: Vec<_> = (0..tasks)
-        .map(|_| {
-            let started = started.clone();
-            pool.spawn(async move {
-                started.add();
-                never().await;
-            })
-        })
-        .collect();
-    started.reaches(tasks);
-    let list = parked.capacity() * size_of::<Task<()>>();
-    let each = (COUNTED.allocated() - before).saturating_sub(list) / tasks;
-    // The future holds an `Arc` and the state of two awaits.
-    let future = 32;
-    assert!(each <= 200 + future, "{each} bytes a task");
-    drop(parked);
-}
-
-/// Counts what is allocated and not freed.
-struct Counted(std::sync::atomic::AtomicUsize);
-
-impl Counted {
-    fn allocated(&self) -> usize {
-        self.0.load(std::sync::atomic::Ordering::SeqCst)
-    }
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl std::alloc::GlobalAlloc for Counted {
-    // SAFETY: the caller's promises are passed on.
-    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-        self.0.fetch_add(layout.size(), std::sync::atomic::Ordering::SeqCst);
-        // SAFETY: as promised by the caller.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-
-    // SAFETY: the caller's promises are passed on.
-    unsafe fn dealloc(&self, block: *mut u8, layout: std::alloc::Layout) {
-        self.0.fetch_sub(layout.size(), std::sync::atomic::Ordering::SeqCst);
-        // SAFETY: as promised by the caller.
-        unsafe { std::alloc::System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTED: Counted = Counted(std::sync::atomic::AtomicUsize::new(0));

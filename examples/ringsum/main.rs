@@ -5,8 +5,8 @@
 //! `sha256sum --check` takes. Without a path it is the current directory, `.`.
 //!
 //! * A path that is given may be a symbolic link; links found under it are not followed.
-//! * What is neither file nor directory (pipes, sockets, devices) is left out where it is found, and
-//!   named as a problem where it is given. So nothing is opened that might block.
+//! * What is neither file nor directory (pipes, sockets, devices) is left out where it is found,
+//!   and named as a problem where it is given. So nothing is opened that might block.
 //! * What cannot be read is named on standard error with the reason, and the others are summed all
 //!   the same; the exit status is 1 then.
 //! * If nobody reads the output any more it ends, quietly, with the status that a shell tells of

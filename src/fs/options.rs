@@ -104,6 +104,9 @@ impl OpenOptions {
 
     /// Opens the file. By [`op::openat2`]; since Linux 5.6.
     ///
+    /// Of a named pipe the end to write is opened when somebody reads; the end to read may be
+    /// opened at once, and reads wait for a writer.
+    ///
     /// # Errors
     ///
     /// Those of [`std::fs::OpenOptions::open`]; [`InvalidInput`](io::ErrorKind::InvalidInput) if
@@ -117,7 +120,14 @@ impl OpenOptions {
         // The kernel refuses a mode where none is needed.
         let makes = flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE;
         let mode = if makes { self.mode & 0o7777 } else { 0 };
-        op::openat2(None, path, flags, mode).await.map(File::from)
+        let opened = op::openat2(None, &path, flags, mode).await;
+        // A named pipe that nobody reads yet, as seen without waiting; if it is something else,
+        // this gives the same error again.
+        let is_unread = |error: &io::Error| error.raw_os_error() == Some(libc::ENXIO);
+        if flags & libc::O_NONBLOCK == 0 && opened.as_ref().is_err_and(is_unread) {
+            return op::openat2_waiting(path.as_ref(), flags, mode).await.map(File::from);
+        }
+        opened.map(File::from)
     }
 
     fn access(&self) -> io::Result<i32> {

@@ -104,6 +104,7 @@ impl TcpListener {
     /// # Errors
     ///
     /// Itself, if a dropped [`accept`](Self::accept) is still in the kernel.
+    #[expect(clippy::result_large_err, reason = "what was given comes back as it was")]
     pub fn into_std(self) -> Result<std::net::TcpListener, Self> {
         if !self.acceptors.is_idle() {
             return Err(self);

@@ -9,15 +9,13 @@ use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
-use crate::op::{Op, Recv, SharedFd, recv_expecting};
+use crate::op::{Op, Recv, SharedFd, recv};
 
 /// What a stream knows about its reads.
 #[derive(Default)]
 pub(super) struct Incoming {
     /// A read that was dropped in flight; its bytes come first.
     parked: Option<Box<dyn ParkedRead>>,
-    /// The last read took all there was, so that the next one will have to wait.
-    is_drained: bool,
 }
 
 impl Incoming {
@@ -141,7 +139,7 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
 
     fn receive(&mut self, claim: Claim<'a, Incoming>, rest: Rest<B>) {
         let done = rest.done;
-        let operation = recv_expecting(self.fd, rest, claim.is_drained);
+        let operation = recv(self.fd, rest, 0);
         self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
     }
 
@@ -174,14 +172,13 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
     /// The operation has ended.
     fn received(
         &mut self,
-        mut claim: Claim<'a, Incoming>,
+        claim: Claim<'a, Incoming>,
         was_old: bool,
         result: BufResult<usize, Rest<B>>,
     ) -> Option<BufResult<usize, B>> {
         match result {
             Ok((count, rest)) => {
                 let is_full = rest.capacity() == 0;
-                claim.is_drained = !is_full;
                 if is_full || !self.wants_all {
                     return Some(Ok((rest.done, rest.buffer)));
                 }

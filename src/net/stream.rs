@@ -186,8 +186,8 @@ impl TcpStream {
     ///
     /// If it is dropped, all of the bytes are sent or none: what has been begun the kernel goes on
     /// sending, and the next write sees to the rest before its own bytes; what was still waiting
-    /// for an earlier write, which had been dropped, is not begun. So a message is never cut, except
-    /// by the end of the stream: an error, dropping it, or [`shutdown`](Self::shutdown).
+    /// for an earlier write, which had been dropped, is not begun. So a message is never cut,
+    /// except by the end of the stream: an error, dropping it, or [`shutdown`](Self::shutdown).
     pub fn write_all<B: IoBuf>(
         &self,
         buffer: B,

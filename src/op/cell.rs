@@ -54,6 +54,8 @@ pub(crate) struct CellHeader {
     orphan: Cell<Option<Orphan>>,
     /// The operation is over, and the node only carries the orphan to its task.
     is_over: Cell<bool>,
+    /// The kernel has not given it back in time: the memory is never freed.
+    is_leaked: Cell<bool>,
 }
 
 // SAFETY: the plain cells are touched by one thread at a time, as their documentation says.
@@ -71,6 +73,7 @@ impl CellHeader {
             node: Node::new(deliver),
             orphan: Cell::new(None),
             is_over: Cell::new(false),
+            is_leaked: Cell::new(false),
         }
     }
 
@@ -134,18 +137,60 @@ unsafe fn send_orphan_home(local: &Local, cell: NonNull<CellHeader>) {
     let header = unsafe { cell.as_ref() };
     let settled = header.orphan.take().map_or(Ok(()), |orphan| orphan.settle(local));
     if let Err((orphan, mailbox)) = settled {
-        header.orphan.set(Some(orphan));
         header.is_over.set(true);
         // SAFETY: the cell is ours, its node in no inbox, and we leave the cell to the message.
-        if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
-            return;
-        }
-        if let Some(orphan) = header.orphan.take() {
-            orphan.release();
-        }
+        let Err(orphan) = (unsafe { send_orphan(cell, orphan, mailbox) }) else { return };
+        let orphan = if orphan.is_lost_with(mailbox) {
+            orphan
+        } else {
+            // The task could not go there, and is being taken back: we ask again in our next turn.
+            // SAFETY: as above.
+            let Err(orphan) = (unsafe { send_orphan(cell, orphan, local.mailbox) }) else { return };
+            orphan
+        };
+        orphan.release();
     }
-    // SAFETY: ours, and empty.
-    unsafe { (header.vtable.free)(cell) };
+    if !header.is_leaked.get() {
+        // SAFETY: ours, and empty.
+        unsafe { (header.vtable.free)(cell) };
+    }
+}
+
+/// The ring stops while the kernel still has the operation: the task that dropped it, if one did,
+/// shall not wait for it any longer.
+///
+/// # Safety
+///
+/// At home; the operation has not completed, and nobody will complete it any more.
+pub(crate) unsafe fn leak(local: &Local, cell: NonNull<CellHeader>) {
+    // SAFETY: it has not completed, so it is there.
+    let header = unsafe { cell.as_ref() };
+    if header.completion.is_left_to_home() {
+        header.is_leaked.set(true);
+        // SAFETY: its future is gone and its node is here, so it is ours. It is not empty, but that
+        // only matters to who frees it.
+        unsafe { send_orphan_home(local, cell) };
+    }
+}
+
+/// Sends the cell with an orphan to `mailbox`; gives the orphan back if that is closed.
+///
+/// # Safety
+///
+/// The cell is ours and empty, its node in no inbox; after `Ok` it is no longer ours.
+unsafe fn send_orphan(
+    cell: NonNull<CellHeader>,
+    orphan: Orphan,
+    mailbox: &'static Mailbox,
+) -> Result<(), Orphan> {
+    // SAFETY: ours until it is sent.
+    let header = unsafe { cell.as_ref() };
+    header.orphan.set(Some(orphan));
+    // SAFETY: the message keeps the cell, says the caller.
+    if unsafe { mailbox.send(NonNull::from(&header.node)) } == Ok(()) {
+        return Ok(());
+    }
+    header.orphan.take().map_or(Ok(()), Err)
 }
 
 /// A cell's node came out of our inbox.
@@ -241,8 +286,10 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
     // Home has stopped, and completes nothing any more: we do its part.
     // SAFETY: home is gone.
     match unsafe { header.completion.unlink() } {
-        // The kernel would not give it back in time: it is leaked, and so is its orphan.
-        Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {}
+        // The kernel did not give it back in time: it is leaked, but its task goes on.
+        Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {
+            forget_orphan(header.orphan.take());
+        }
         Unlinked::Settled(Settled::Wake(waker)) => waker.into_iter().for_each(run::wake),
         Unlinked::Settled(Settled::Orphaned) => {
             forget_orphan(header.orphan.take());

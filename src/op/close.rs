@@ -95,3 +95,37 @@ unsafe impl Operation for Close {
         result.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    /// A pipe of which the end to write is in an operation that has made its entry.
+    fn begun() -> (io::PipeReader, Close) {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut close = Close(Closing::Owned(writer.into()));
+        close.entry();
+        (reader, close)
+    }
+
+    #[test]
+    fn an_entry_that_was_not_submitted_leaves_the_descriptor_to_be_closed() {
+        let (mut reader, close) = begun();
+        close.finish(Err(io::ErrorKind::Unsupported.into())).unwrap_err();
+        assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0, "no end to write is open");
+    }
+
+    #[test]
+    fn a_number_that_the_kernel_has_answered_for_is_not_closed_again() {
+        for errno in [libc::EIO, libc::ECANCELED, libc::EINTR] {
+            let (mut reader, close) = begun();
+            let Closing::GivenAway(number) = close.0 else { panic!("the entry is made") };
+            close.finish(Err(io::Error::from_raw_os_error(errno))).unwrap_err();
+            // SAFETY: no kernel was asked, so this is still the writer.
+            let writer = unsafe { OwnedFd::from_raw_fd(number) };
+            io::Write::write_all(&mut io::PipeWriter::from(writer), b"x").unwrap();
+            assert_eq!(reader.read(&mut [0; 2]).unwrap(), 1);
+        }
+    }
+}

@@ -46,6 +46,7 @@ use crate::ring::unsupported;
 pub use close::{Close, close};
 pub use descriptor::SharedFd;
 pub use nop::{Nop, nop};
+pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use poll::{PollAdd, poll_add};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
@@ -55,7 +56,6 @@ pub use socket::{
 };
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
-pub(crate) use transfer::recv_expecting;
 pub use transfer::{Recv, Send, recv, send};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 
@@ -123,6 +123,30 @@ impl<O> Drop for Started<O> {
     }
 }
 
+/// A cell that has not been submitted, so that nobody else knows it.
+struct Prepared<O> {
+    cell: NonNull<CellHeader>,
+    operation: PhantomData<O>,
+}
+
+impl<O> Prepared<O> {
+    fn into_started(self) -> Started<O> {
+        Started { cell: ManuallyDrop::new(self).cell, operation: PhantomData }
+    }
+
+    fn into_operation(self) -> O {
+        // SAFETY: the cell is ours, and given up here.
+        unsafe { recall(ManuallyDrop::new(self).cell) }
+    }
+}
+
+impl<O> Drop for Prepared<O> {
+    fn drop(&mut self) {
+        // SAFETY: the cell is ours, and given up here.
+        drop(unsafe { recall::<O>(self.cell) });
+    }
+}
+
 #[repr(C)]
 struct OpCell<O> {
     header: CellHeader,
@@ -185,14 +209,15 @@ impl<O: Operation> Op<O> {
         // SAFETY: the block is ours, large enough and aligned.
         unsafe { memory.write(OpCell { header, operation }) };
         let cell = memory.cast::<CellHeader>();
-        let started = Started { cell, operation: PhantomData };
+        let prepared = Prepared { cell, operation: PhantomData::<O> };
+        // The user's code, if the buffer is of a type of the user's.
         // SAFETY: the cell is ours alone until it is submitted.
         let entry = unsafe { operation_of::<O>(cell) }.entry();
-        if !local.ring.borrow().features().operations.supports(entry.get_opcode() as u8) {
-            // SAFETY: never submitted, so it is ours alone.
-            let operation = unsafe { take_apart::<O>(ManuallyDrop::new(started).cell) };
-            return Poll::Ready(operation.finish(Err(unsupported(entry.get_opcode() as u8))));
+        let opcode = entry.get_opcode() as u8;
+        if !local.ring.borrow().features().operations.supports(opcode) {
+            return Poll::Ready(prepared.into_operation().finish(Err(unsupported(opcode))));
         }
+        let started = prepared.into_started();
         local.counters().operations_started.add(1);
         // SAFETY: the operation keeps what the entry points to, in the cell, which stays until its
         // completion has been reaped.
@@ -286,6 +311,21 @@ unsafe fn take_apart<O>(cell: NonNull<CellHeader>) -> O {
     let operation = unsafe { std::ptr::read(operation_of::<O>(cell)) };
     // SAFETY: the caller's, and empty now.
     unsafe { free::<O>(cell) };
+    operation
+}
+
+/// Takes the operation out of a cell that was never submitted, and frees the cell.
+///
+/// # Safety
+///
+/// `cell` heads an `OpCell<O>` that only the caller knows, on its home thread.
+unsafe fn recall<O>(cell: NonNull<CellHeader>) -> O {
+    // SAFETY: the caller's, at home; nobody else completes it.
+    let (_, waker) = unsafe { cell.as_ref().completion.take_over() };
+    // SAFETY: the caller's, and it holds its operation.
+    let operation = unsafe { take_apart(cell) };
+    // The user's code, so last.
+    drop(waker);
     operation
 }
 

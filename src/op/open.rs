@@ -14,6 +14,7 @@ use super::{Op, Operation, SharedFd};
 pub struct OpenAt2 {
     place: Place,
     how: OpenHow,
+    entry_flags: squeue::Flags,
 }
 
 /// Opens a file, relative to `directory` or to the working directory: `IORING_OP_OPENAT2`.
@@ -21,6 +22,9 @@ pub struct OpenAt2 {
 ///
 /// `flags` are those of `open(2)`; `O_CLOEXEC` is added. `mode` counts only for flags that make a
 /// file, and must be 0 otherwise.
+///
+/// The kernel may open a named pipe without waiting for the other end, as if `O_NONBLOCK` were
+/// set: to read, reads wait for a writer then; to write, `ENXIO` says that nobody reads.
 ///
 /// # Errors
 ///
@@ -54,11 +58,28 @@ pub fn openat2(
     flags: i32,
     mode: u32,
 ) -> Op<OpenAt2> {
-    let flags = (flags | libc::O_CLOEXEC) as u32;
-    let how = OpenHow::new().flags(flags.into()).mode(mode.into());
-    match Place::new(directory, path.as_ref()) {
-        Ok(place) => Op::new(OpenAt2 { place, how }),
-        Err((place, error)) => Op::refused(OpenAt2 { place, how }, error),
+    OpenAt2::make(directory, path.as_ref(), (flags, mode), squeue::Flags::empty())
+}
+
+/// As [`openat2`] of the working directory, by a thread of the kernel's, which can wait for the
+/// other end of a named pipe.
+pub(crate) fn openat2_waiting(path: &Path, flags: i32, mode: u32) -> Op<OpenAt2> {
+    OpenAt2::make(None, path, (flags, mode), squeue::Flags::ASYNC)
+}
+
+impl OpenAt2 {
+    fn make(
+        directory: Option<&SharedFd>,
+        path: &Path,
+        (flags, mode): (i32, u32),
+        entry_flags: squeue::Flags,
+    ) -> Op<Self> {
+        let flags = (flags | libc::O_CLOEXEC) as u32;
+        let how = OpenHow::new().flags(flags.into()).mode(mode.into());
+        match Place::new(directory, path) {
+            Ok(place) => Op::new(Self { place, how, entry_flags }),
+            Err((place, error)) => Op::refused(Self { place, how, entry_flags }, error),
+        }
     }
 }
 
@@ -68,7 +89,9 @@ unsafe impl Operation for OpenAt2 {
     type Output = io::Result<SharedFd>;
 
     fn entry(&mut self) -> squeue::Entry {
-        opcode::OpenAt2::new(self.place.directory(), self.place.path(), &raw const self.how).build()
+        opcode::OpenAt2::new(self.place.directory(), self.place.path(), &raw const self.how)
+            .build()
+            .flags(self.entry_flags)
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

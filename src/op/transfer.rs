@@ -7,16 +7,12 @@ use io_uring::{opcode, squeue};
 use super::{Op, Operation, SharedFd};
 use crate::buf::{BufResult, IoBuf, IoBufMut, entry_len, finish_read, finish_write};
 
-/// Do not try before the socket says that it is ready. In the entry's `ioprio`.
-const POLL_FIRST: u16 = 1;
-
 /// See [`recv`].
 #[derive(Debug)]
 pub struct Recv<B> {
     fd: SharedFd,
     buffer: B,
     flags: i32,
-    waits_first: bool,
 }
 
 /// Receives what has arrived at a socket: `IORING_OP_RECV`. Since Linux 5.6.
@@ -58,17 +54,7 @@ pub struct Recv<B> {
 pub fn recv<B: IoBufMut>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Recv<B>> {
     // The buffer is as long as the kernel says, so it must say what it has written.
     let flags = flags & !libc::MSG_TRUNC;
-    Op::new(Recv { fd: fd.clone(), buffer, flags, waits_first: false })
-}
-
-/// As [`recv`]; if there is reason to think that nothing has arrived yet, the kernel can be spared
-/// the attempt that would come to nothing.
-pub(crate) fn recv_expecting<B: IoBufMut>(
-    fd: &SharedFd,
-    buffer: B,
-    nothing_yet: bool,
-) -> Op<Recv<B>> {
-    Op::new(Recv { fd: fd.clone(), buffer, flags: 0, waits_first: nothing_yet })
+    Op::new(Recv { fd: fd.clone(), buffer, flags })
 }
 
 // SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
@@ -78,10 +64,7 @@ unsafe impl<B: IoBufMut> Operation for Recv<B> {
 
     fn entry(&mut self) -> squeue::Entry {
         let len = entry_len(self.buffer.capacity());
-        opcode::Recv::new(self.fd.target(), self.buffer.ptr_mut(), len)
-            .flags(self.flags)
-            .ioprio(if self.waits_first { POLL_FIRST } else { 0 })
-            .build()
+        opcode::Recv::new(self.fd.target(), self.buffer.ptr_mut(), len).flags(self.flags).build()
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

@@ -22,6 +22,8 @@ pub(crate) fn ring(mailbox: &'static Mailbox) {
     let Some(bell) = mailbox.gate.enter() else { return };
     let rung = match bell.ring_fd {
         Some(ring_fd) => context::with(|local| match local {
+            // What a message came to is learnt from the ring, and nobody may be there to learn it.
+            Some(local) if local.stopping.get() => false,
             Some(local) => {
                 local.counters().doorbells_sent.add(1);
                 // No user code runs under a borrow of the ring, so it is free.

@@ -1,6 +1,6 @@
 //! Submitting and reaping.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
@@ -27,6 +27,9 @@ pub(crate) enum UserData {
     Bell,
     /// The poll of our own eventfd.
     EventFd,
+    /// The request to stop the operation of this cell, which may be gone; completes only if it
+    /// failed.
+    Cancel(NonNull<CellHeader>),
     /// Nobody is interested.
     Nobody,
 }
@@ -36,6 +39,7 @@ const TAG_DOORBELL: usize = 1;
 const BELL: usize = 2;
 const EVENT_FD: usize = 3;
 const NOBODY: usize = 4;
+const TAG_CANCEL: usize = 5;
 
 impl UserData {
     pub(crate) fn into_bits(self) -> u64 {
@@ -46,6 +50,7 @@ impl UserData {
             }
             Self::Bell => BELL,
             Self::EventFd => EVENT_FD,
+            Self::Cancel(cell) => cell.as_ptr().expose_provenance() | TAG_CANCEL,
             Self::Nobody => NOBODY,
         };
         bits as u64
@@ -63,6 +68,8 @@ impl UserData {
             }
             BELL => Self::Bell,
             EVENT_FD => Self::EventFd,
+            TAG_CANCEL => NonNull::new(std::ptr::with_exposed_provenance_mut(bits & !TAG_MASK))
+                .map_or(Self::Nobody, Self::Cancel),
             _ => Self::Nobody,
         }
     }
@@ -78,6 +85,8 @@ pub(crate) enum Reaped {
     Bell,
     /// Somebody wrote to our eventfd; `more_follow` says whether it is still watched.
     EventFd { more_follow: bool },
+    /// The kernel did not find an operation that it was to stop.
+    CancelMissed(Missed),
     /// What nobody is interested in.
     Nothing,
 }
@@ -90,7 +99,10 @@ impl Reaped {
             UserData::Doorbell(mailbox) if outcome.result < 0 => Self::DoorbellFailed(mailbox),
             UserData::Bell => Self::Bell,
             UserData::EventFd => Self::EventFd { more_follow: cqueue::more(outcome.flags) },
-            UserData::Doorbell(_) | UserData::Nobody => Self::Nothing,
+            UserData::Cancel(cell) if outcome.result == -libc::ENOENT => {
+                Self::CancelMissed(Missed(cell))
+            }
+            UserData::Doorbell(_) | UserData::Cancel(_) | UserData::Nobody => Self::Nothing,
         }
     }
 }
@@ -107,13 +119,16 @@ impl Done {
     /// Hands the outcome to whoever waits. It runs user code: nothing of `local` may be borrowed.
     #[inline]
     pub(crate) fn complete(self, local: &Local) {
-        local.ring.borrow_mut().in_flight -= 1;
+        local.ring.borrow_mut().ended(self.cell);
         local.counters().operations_completed.add(1);
         // SAFETY: the kernel has given the cell back, once, on the ring where it was started, which
         // is this thread's.
         unsafe { cell::complete(local, self.cell, self.outcome) };
     }
 }
+
+/// The cell, perhaps gone, of an operation that the kernel did not find.
+pub(crate) struct Missed(NonNull<CellHeader>);
 
 /// A ring, and what stands in line for it.
 pub(crate) struct Ring {
@@ -124,6 +139,8 @@ pub(crate) struct Ring {
     backlog: VecDeque<squeue::Entry>,
     /// Operations whose last completion has not been reaped.
     in_flight: usize,
+    /// Those of them that the kernel was asked to stop.
+    to_stop: HashSet<NonNull<CellHeader>>,
     /// How often the kernel was entered.
     enters: u64,
 }
@@ -136,6 +153,7 @@ impl Ring {
             features: open.features,
             backlog: VecDeque::new(),
             in_flight: 0,
+            to_stop: HashSet::new(),
             enters: 0,
         }
     }
@@ -170,9 +188,33 @@ impl Ring {
 
     /// Queues the request to stop the operation of `cell`; that one still completes.
     pub(crate) fn cancel(&mut self, cell: NonNull<CellHeader>) {
+        self.to_stop.insert(cell);
         let entry = opcode::AsyncCancel::new(UserData::Cell(cell).into_bits()).build();
+        let entry = quiet(entry).user_data(UserData::Cancel(cell).into_bits());
         // SAFETY: the entry points to nothing; the user data is only compared.
-        unsafe { self.push(quiet(entry)) };
+        unsafe { self.push(entry) };
+    }
+
+    /// Asks again, unless the operation has ended: the kernel does not find one that it has set
+    /// aside to go on with in a moment.
+    pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
+        if self.to_stop.contains(&cell) {
+            self.cancel(cell);
+        }
+    }
+
+    /// The last completion of an operation has been reaped.
+    #[inline]
+    fn ended(&mut self, cell: NonNull<CellHeader>) {
+        self.in_flight -= 1;
+        if !self.to_stop.is_empty() {
+            self.to_stop.remove(&cell);
+        }
+    }
+
+    /// What the kernel was asked to stop and has not given back.
+    pub(crate) fn take_stopped(&mut self) -> HashSet<NonNull<CellHeader>> {
+        std::mem::take(&mut self.to_stop)
     }
 
     /// Queues the request to stop everything.
@@ -327,7 +369,9 @@ impl Ring {
 
     /// Copies all completions out of the queue.
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
-        into.extend(self.uring.completion().map(|entry| Reaped::new(&entry)));
+        for entry in self.uring.completion() {
+            into.push(Reaped::new(&entry));
+        }
     }
 }
 

@@ -83,7 +83,8 @@ pub(crate) fn missing_from(supported: OpSet) -> impl Iterator<Item = (&'static s
 pub(crate) fn unsupported(opcode: u8) -> io::Error {
     let (name, since) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?"));
     let message = format!(
-        "the io_uring of this kernel lacks {name} (operation {opcode}), which Linux {since} has"
+        "the io_uring of this kernel lacks {name} (operation {opcode}); it is there since Linux \
+         {since}"
     );
     io::Error::new(io::ErrorKind::Unsupported, message)
 }
@@ -137,5 +138,14 @@ mod tests {
         assert_eq!(missing.first(), Some(&("RECV_ZC", "6.15")));
         assert_eq!(missing.len(), KNOWN.len() - 58);
         assert_eq!(missing_from(OpSet::from_fn(|_| true)).count(), 0);
+    }
+
+    #[test]
+    fn the_error_of_a_missing_operation_names_it_and_the_linux_to_go_to() {
+        let error = unsupported(opcode::Ftruncate::CODE);
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let text = error.to_string();
+        assert!(text.contains("FTRUNCATE (operation 55)"), "{text}");
+        assert!(text.contains("since Linux 6.9"), "{text}");
     }
 }

@@ -59,6 +59,9 @@ pub(crate) struct Home {
     pub(super) join_waker: Cell<Option<Waker>>,
     /// Where the task wants to go once its poll returns; null if nowhere.
     pub(super) destination: Cell<*const Mailbox>,
+    /// How many more requests to leave are put off, so that the one that brought the task here is
+    /// polled here; see `travel.rs`.
+    pub(super) put_off: Cell<u8>,
     /// Wakers counted here; see `state.rs`.
     pub(super) references: Cell<i32>,
     /// Operations dropped in flight that the kernel has not given back yet.
@@ -85,6 +88,7 @@ impl Home {
             next: Cell::new(None),
             join_waker: Cell::new(None),
             destination: Cell::new(ptr::null()),
+            put_off: Cell::new(0),
             references: Cell::new(0),
             orphans: Cell::new(0),
             queued: Cell::new(false),
@@ -184,6 +188,13 @@ impl Header {
         } else {
             Whereabouts::OnItsWayHere
         }
+    }
+
+    /// Whether the task has been sent to `mailbox`, and has not arrived there.
+    pub(super) fn is_under_way_to(&self, mailbox: &'static Mailbox) -> bool {
+        let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
+        // Ordering: Acquire, partner of the Release in `set_here`.
+        ptr::eq(self.address.load(Ordering::Acquire), tagged)
     }
 
     /// The task is about to be pushed to `mailbox`.

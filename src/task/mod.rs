@@ -20,7 +20,7 @@
 // | `home` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
 // | the future | home, in `poll` and `cancel` (for a blocking task: whoever claimed it) |
 // | the output | home until `COMPLETE` is set; then the handle, or home if there is no handle |
-// | the join waker slot | the handle; home reads it once `COMPLETE` and `JOIN_WAKER` are set |
+// | the join waker slot | the handle; home once `COMPLETE` is set, with `JOIN_WAKER` or without a handle |
 // | `join.word`, `address` | everybody, atomically |
 // | the wake node's link | whoever set `LINKED`, until home clears it |
 // | the move node's link | whoever owns the task and sends it |
@@ -64,4 +64,4 @@ pub use handle::{Cancel, Task};
 pub use id::TaskId;
 pub(crate) use spawn::{send_new, send_unchecked};
 pub use spawn::{spawn, spawn_local, spawn_on};
-pub(crate) use travel::{is_inside, move_current};
+pub(crate) use travel::{has_arrived, move_current};

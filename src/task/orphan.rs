@@ -50,6 +50,14 @@ impl Orphan {
         Ok(())
     }
 
+    /// Whether the task lives on the ring of `mailbox`, which has closed and ends it; otherwise it
+    /// was sent there in vain.
+    pub(crate) fn is_lost_with(&self, mailbox: &'static Mailbox) -> bool {
+        // SAFETY: the orphan has a reference.
+        let header = unsafe { self.0.as_ref() };
+        header.join.snapshot().is_complete() || header.is_here(mailbox)
+    }
+
     /// Lets go of the task without telling it: its ring has stopped.
     pub(crate) fn release(self) {
         // SAFETY: the orphan has a reference, and gives it up here.

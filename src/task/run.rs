@@ -209,11 +209,16 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
         Completed::HandleHasOutput => return,
         Completed::WakeThenRelease => {
             // SAFETY: `complete` told us so.
-            let _ = shielded(|| unsafe { header.join.wake_join_waker() });
+            if let Some(waker) = unsafe { header.join.take_join_waker() } {
+                wake(waker);
+            }
         }
         Completed::DropOutputThenRelease => {
             // SAFETY: complete, and no handle: the output is ours.
             unsafe { (header.vtable.drop_output)(task) };
+            // SAFETY: as above.
+            let waker = unsafe { header.join.take_join_waker() };
+            let _ = shielded(|| drop(waker));
         }
     }
     release(task, header);

@@ -124,8 +124,9 @@ pub(crate) enum Registered {
 
 /// The word and the slot it guards.
 ///
-/// The slot is the handle's while `JOIN_WAKER` is clear, and home's once `COMPLETE` and
-/// `JOIN_WAKER` are both set; home only reads it. It is dropped with the task.
+/// The slot is the handle's while `JOIN_WAKER` is clear, and home's once the task is complete with
+/// `JOIN_WAKER` set or without a handle. Home empties it then: a waker that stayed in there could
+/// keep a task that in turn keeps this one.
 pub(crate) struct JoinWord {
     word: AtomicU64,
     join_waker: UnsafeCell<Option<Waker>>,
@@ -219,18 +220,17 @@ impl JoinWord {
         }
     }
 
-    /// Home, after [`Completed::WakeThenRelease`]: wakes the waker in the slot, which may panic.
+    /// Home, after `complete` said that there is something left to do: the waker in the slot.
     ///
     /// # Safety
     ///
-    /// The caller is home, was told so by `complete`, and still holds that reference.
-    pub(crate) unsafe fn wake_join_waker(&self) {
-        self.join_waker.with(|slot| {
-            // SAFETY: COMPLETE and JOIN_WAKER are set, so nobody writes to the slot any more.
-            if let Some(waker) = unsafe { &*slot } {
-                waker.wake_by_ref();
-            }
-        });
+    /// The caller is home, was told [`WakeThenRelease`](Completed::WakeThenRelease) or
+    /// [`DropOutputThenRelease`](Completed::DropOutputThenRelease), and still holds that reference.
+    pub(crate) unsafe fn take_join_waker(&self) -> Option<Waker> {
+        self.join_waker.with_mut(|slot| {
+            // SAFETY: the slot is home's now, as the type's documentation says.
+            unsafe { (*slot).take() }
+        })
     }
 
     /// The handle, off home: leaves a waker.
@@ -243,28 +243,40 @@ impl JoinWord {
         if seen.is_complete() {
             return Registered::Complete;
         }
-        if seen.has(JOIN_WAKER) {
-            let same = self.join_waker.with(|slot| {
-                // SAFETY: only the handle writes to the slot, and that is us.
-                unsafe { (*slot).as_ref().is_some_and(|old| old.will_wake(waker)) }
-            });
-            if same {
-                return Registered::Waiting;
-            }
-            if self.take_back_slot().is_complete() {
-                return Registered::Complete;
-            }
+        if seen.has(JOIN_WAKER) && self.take_back_slot().is_complete() {
+            return Registered::Complete;
         }
-        let mut previous = Some(waker.clone());
-        self.join_waker.with_mut(|slot| {
+        let same = self.join_waker.with(|slot| {
             // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
-            unsafe { slot.swap(&mut previous) }
+            unsafe { (*slot).as_ref().is_some_and(|old| old.will_wake(waker)) }
         });
+        let mut other = (!same).then(|| waker.clone());
+        if !same {
+            // SAFETY: as above.
+            unsafe { self.swap_slot(&mut other) };
+        }
         // Ordering: Release, partner of the Acquire in `complete`: home sees the waker with the
         // bit. Acquire as in `snapshot`.
         let before = Snapshot(self.word.fetch_or(JOIN_WAKER, Ordering::AcqRel));
-        drop(previous);
-        if before.is_complete() { Registered::Complete } else { Registered::Waiting }
+        if !before.is_complete() {
+            return Registered::Waiting;
+        }
+        let mut mine = None;
+        // SAFETY: home has found the bit clear, so the slot is still ours to empty.
+        unsafe { self.swap_slot(&mut mine) };
+        Registered::Complete
+    }
+
+    /// Exchanges what is in the slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the handle, and `JOIN_WAKER` is clear, or was when the task became complete.
+    unsafe fn swap_slot(&self, waker: &mut Option<Waker>) {
+        self.join_waker.with_mut(|slot| {
+            // SAFETY: so the slot is the caller's.
+            unsafe { slot.swap(waker) }
+        });
     }
 
     /// Clears `JOIN_WAKER` unless the task is complete; says which.

@@ -46,11 +46,14 @@ impl Fake {
             Completed::HandleHasOutput => {}
             Completed::WakeThenRelease => {
                 // SAFETY: `complete` told us so.
-                unsafe { self.join.wake_join_waker() };
+                let waker = unsafe { self.join.take_join_waker() };
+                waker.unwrap().wake();
                 self.free_if(self.join.release());
             }
             Completed::DropOutputThenRelease => {
                 self.take_output();
+                // SAFETY: `complete` told us so.
+                drop(unsafe { self.join.take_join_waker() });
                 self.free_if(self.join.release());
             }
         }
@@ -250,5 +253,50 @@ fn a_blocking_closure_is_claimed_once() {
         let worker = thread::spawn(move || worker.join.claim());
         let cancelled = task.join.claim();
         assert_ne!(worker.join().unwrap(), cancelled);
+    });
+}
+
+/// Two wakers wake a task that its home takes back because the ring it was to go to has closed
+/// (`travel::depart`). What is pushed to the closed ring comes back to the waker, which gives the
+/// node free and then has to look again where the task is: another wake may have relied on that
+/// node since the task was taken back. Without the second look this is a deadlock.
+#[test]
+fn a_wake_of_a_task_that_is_taken_back_is_not_lost() {
+    const HERE: usize = 0;
+    const CLOSED_RING: usize = 1;
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let task = Fake::new();
+        let address = Arc::new(AtomicUsize::new(CLOSED_RING));
+        let inbox = Post::new();
+        let events = Arc::new(AtomicUsize::new(0));
+        let wakers: Vec<_> = (0..2)
+            .map(|_| {
+                let (task, address) = (task.clone(), address.clone());
+                let (inbox, events) = (inbox.clone(), events.clone());
+                thread::spawn(move || {
+                    // Relaxed on purpose: the wake itself must publish it.
+                    events.fetch_add(1, Ordering::Relaxed);
+                    while task.join.link() {
+                        if address.load(Ordering::Acquire) == HERE {
+                            inbox.send(1);
+                            break;
+                        }
+                        let _ = task.join.unlink();
+                        if address.load(Ordering::Acquire) != HERE {
+                            break;
+                        }
+                    }
+                })
+            })
+            .collect();
+        address.store(HERE, Ordering::Release);
+        task.join.settle();
+        while events.load(Ordering::Relaxed) < 2 {
+            inbox.receive();
+            let _ = task.join.unlink();
+        }
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
     });
 }

@@ -8,6 +8,12 @@
 //! A wake goes to the address it reads. If the task has moved on by the time the node is delivered,
 //! the node is sent after it. If the node gets there before the task, the wake is dropped: a task
 //! that arrives is polled in any case, and that poll comes later.
+//!
+//! Several branches of one task may each want to be on another ring. Sets of futures poll a few
+//! branches at a time, so a task that left whenever one asked could be sent to and fro for ever,
+//! and always be elsewhere when a branch is polled that waits for this ring. So a task that a
+//! switch has brought stays until a switch to this ring has seen it here. What asked may be gone by
+//! then, so only a number of requests are put off.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -19,6 +25,9 @@ use crate::context::{self, Local};
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::switch::SwitchError;
+
+/// How many requests to leave are put off for a switch that may never be polled again.
+const PUT_OFF: u8 = 64;
 
 /// Pushes the task's wake node to wherever the task is.
 ///
@@ -39,9 +48,30 @@ pub(super) unsafe fn send_wake(task: NonNull<Header>) {
     // SAFETY: the node is ours, and `LINKED` keeps the task until it is delivered.
     let sent = unsafe { mailbox.send(NonNull::from(&header.wake_node)) };
     if sent == Err(Closed) {
-        // The ring has stopped, and with it the task; or the task is being taken back, and will be
-        // polled (see `depart`).
-        unlink(task, header);
+        // The ring has stopped, and with it the task; or the task is being taken back.
+        drop_wake(task, header, mailbox);
+    }
+}
+
+/// Gives the node up without a wake, since the task was on its way to `mailbox`, where it is polled
+/// when it arrives. But it may be taken back by the ring it came from (see `depart`), and be polled
+/// there before: so looks again.
+///
+/// Others who found the node claimed have left their wakes to us. If our step on the word comes
+/// before that of `depart`, so did theirs, and the poll after that sees what they are about. If it
+/// comes after, we see the task's new address, and send their wakes there.
+fn drop_wake(task: NonNull<Header>, header: &Header, mailbox: &'static Mailbox) {
+    header.join.retain();
+    // Not the last: we have just made a reference.
+    let _ = header.join.unlink();
+    let lives = !header.join.snapshot().is_complete();
+    if lives && !header.is_under_way_to(mailbox) && header.join.link() {
+        // SAFETY: we have just claimed the node.
+        unsafe { send_wake(task) };
+    }
+    if header.join.release() == Release::Free {
+        // SAFETY: we were told to.
+        unsafe { (header.vtable.free)(task) };
     }
 }
 
@@ -73,9 +103,8 @@ pub(super) unsafe fn deliver_wake(node: NonNull<Node>) {
             // SAFETY: we are home, and the task lives.
             unsafe { run::wake_here(task) };
         }
-        Whereabouts::OnItsWayHere => {
-            let _ = header.join.unlink();
-        }
+        // SAFETY: the thread that something is on its way to has a mailbox.
+        Whereabouts::OnItsWayHere => drop_wake(task, header, unsafe { &*context::here() }),
         // SAFETY: the node has been delivered, and `LINKED` is still ours.
         Whereabouts::At(_) | Whereabouts::Nowhere => unsafe { send_wake(task) },
     }
@@ -105,16 +134,19 @@ pub(super) unsafe fn send_task(
 pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'static Mailbox) {
     // SAFETY: it lives here.
     unsafe { local.live.remove(task) };
+    // SAFETY: it is ours until it is sent.
+    unsafe { task.as_ref() }.home.put_off.set(PUT_OFF);
     // SAFETY: it is ours, and in no list any more.
     if unsafe { send_task(task, mailbox) } == Ok(()) {
         local.counters().migrations_out.add(1);
+        local.counters().tasks_alive.set(local.live.len() as u64);
         return;
     }
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
+    header.home.put_off.set(0);
     header.set_here(local.mailbox);
-    // A wake that was sent to the closed mailbox meanwhile was dropped. Either it came before this
-    // step, then the coming poll sees what it was about; or it reads our address.
+    // A wake that was sent to the closed mailbox meanwhile was dropped; see `drop_wake`.
     header.join.settle();
     // SAFETY: ours again, and in no list.
     unsafe { run::adopt(local, task) };
@@ -141,12 +173,16 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
     });
 }
 
-/// Whether a task runs on the calling thread now.
-pub(crate) fn is_inside() -> bool {
-    context::with(|local| local.is_some_and(|local| local.current.get().is_some()))
+/// Whether a task runs on the calling thread now. A switch to this ring has seen that it is here,
+/// so the task may leave.
+pub(crate) fn has_arrived() -> bool {
+    let task = context::with(|local| local.and_then(|local| local.current.get()));
+    // SAFETY: the running task is valid, and lives here.
+    task.inspect(|task| unsafe { task.as_ref() }.home.put_off.set(0)).is_some()
 }
 
-/// Writes down where the running task goes when its poll returns.
+/// Writes down where the running task goes when its poll returns; or nothing, if it has to stay for
+/// a while yet. The caller is to ask again.
 pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError> {
     let task = context::with(|local| local.and_then(|local| local.current.get()));
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
@@ -154,6 +190,10 @@ pub(crate) fn move_current(mailbox: &'static Mailbox) -> Result<(), SwitchError>
     let header = unsafe { task.as_ref() };
     if header.home.is_local {
         return Err(SwitchError::Local);
+    }
+    if let Some(left) = header.home.put_off.get().checked_sub(1) {
+        header.home.put_off.set(left);
+        return Ok(());
     }
     header.home.destination.set(mailbox);
     Ok(())

@@ -250,3 +250,9 @@ pub(crate) fn threads_named(prefix: &str) -> Vec<String> {
 pub(crate) fn soon() -> Instant {
     Instant::now() + LIMIT
 }
+
+/// Forgets a value as `mem::forget` does, where a leak checker still finds it.
+pub(crate) fn forget<T: Send + 'static>(value: T) {
+    static FORGOTTEN: Mutex<Vec<&'static Mutex<dyn Any + Send>>> = Mutex::new(Vec::new());
+    FORGOTTEN.lock().unwrap().push(Box::leak(Box::new(Mutex::new(value))));
+}

@@ -1,0 +1,12 @@
+//! What is measured, shared by the benches: `operations` times each row with criterion, `summary`
+//! prints them all in one table.
+
+pub(crate) mod channels;
+pub(crate) mod echo;
+pub(crate) mod files;
+pub(crate) mod floors;
+pub(crate) mod hops;
+pub(crate) mod local;
+pub(crate) mod measure;
+pub(crate) mod rows;
+pub(crate) mod runtimes;

@@ -1,0 +1,148 @@
+//! Memory: what a task takes, and that all of it comes back.
+//!
+//! The allocator of this process is counted, so one test runs at a time.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use common::*;
+use futures_channel::oneshot;
+use ringpool::{Pool, Task, spawn_blocking, spawn_on, yield_now};
+
+/// Counts what is allocated and not freed.
+struct Counted(AtomicUsize);
+
+impl Counted {
+    fn allocated(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counted {
+    // SAFETY: the caller's promises are passed on.
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.fetch_add(layout.size(), Ordering::SeqCst);
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    // SAFETY: the caller's promises are passed on.
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        self.0.fetch_sub(layout.size(), Ordering::SeqCst);
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTED: Counted = Counted(AtomicUsize::new(0));
+
+/// Held by the test that runs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[test]
+fn a_parked_task_takes_at_most_two_hundred_bytes_and_its_future() {
+    let (_limit, _alone) = (limit(), alone());
+    let pool = Pool::new(1);
+    let tasks = 20_000;
+    let started = Count::new();
+    let before = COUNTED.allocated();
+    let parked: Vec<_> = (0..tasks)
+        .map(|_| {
+            let started = started.clone();
+            pool.spawn(async move {
+                started.add();
+                never().await;
+            })
+        })
+        .collect();
+    started.reaches(tasks);
+    let list = parked.capacity() * size_of::<Task<()>>();
+    let each = (COUNTED.allocated() - before).saturating_sub(list) / tasks;
+    // The future holds an `Arc` and the states of two awaits.
+    let future = 32;
+    assert!(each <= 200 + future, "{each} bytes a task");
+    drop(parked);
+}
+
+/// A task that has waited for the other one for a while, and then lets it go.
+async fn waits_for_a_while(other: oneshot::Receiver<Task<()>>, waiting: Count, detaches: bool) {
+    let mut other = other.await.unwrap();
+    assert!(poll_once(&mut other, &own_waker().await).is_pending());
+    waiting.add();
+    while waiting.get() < 2 {
+        yield_now().await;
+    }
+    if detaches { other.detach() } else { drop(other) }
+}
+
+/// Each one's waker is in the other's hands when they end.
+fn two_that_wait_for_each_other(pool: &Pool, detaches: bool) {
+    let waiting = Count::new();
+    let (to_first, of_first) = oneshot::channel();
+    let (to_second, of_second) = oneshot::channel();
+    let wait = |other| waits_for_a_while(other, waiting.clone(), detaches);
+    let first = spawn_on(&pool.runtime(0), wait(of_first));
+    let second = spawn_on(&pool.runtime(1), wait(of_second));
+    to_first.send(second).unwrap();
+    to_second.send(first).unwrap();
+    until(|| pool.runtimes().iter().all(|runtime| runtime.load().tasks_alive == 0));
+}
+
+#[test]
+fn tasks_that_have_waited_for_each_other_are_freed() {
+    let (_limit, _alone) = (limit(), alone());
+    let rounds = 300;
+    let mut left = Vec::new();
+    for detaches in [true, false] {
+        let before = COUNTED.allocated();
+        let pool = Pool::new(2);
+        for _ in 0..rounds {
+            two_that_wait_for_each_other(&pool, detaches);
+        }
+        drop(pool);
+        // What a thread keeps goes with it; what the process keeps does not grow with the rounds.
+        until(|| threads_named("ringpool").is_empty());
+        left.push(COUNTED.allocated().saturating_sub(before));
+    }
+    assert!(left.iter().all(|left| *left < rounds * 100), "{left:?} bytes are left");
+}
+
+/// The count of wakers that a ring keeps for itself differs from the true one by as many as are
+/// cloned there and dropped elsewhere.
+#[test]
+fn a_task_of_which_three_million_wakers_went_elsewhere_is_freed_in_the_end() {
+    let (_limit, _alone) = (limit(), alone());
+    let large = [7u8; 64 << 10];
+    let before = COUNTED.allocated();
+    let pool = Pool::builder().threads(1).blocking_thread_limit(1).build().unwrap();
+    let task = pool.spawn(async move {
+        let waker = own_waker().await;
+        for _ in 0..30 {
+            let clones: Vec<_> = (0..100_000).map(|_| waker.clone()).collect();
+            spawn_blocking(move || drop(clones)).await.unwrap();
+        }
+        for _ in 0..15 {
+            let cloned = waker.clone();
+            let clones = spawn_blocking(move || vec![cloned; 200_000]).await.unwrap();
+            drop(clones);
+        }
+        (waker, large.len())
+    });
+    let (last, length) = task.wait().unwrap();
+    assert_eq!(length, 64 << 10);
+    // The last waker keeps the memory, and nothing else.
+    assert!(COUNTED.allocated() - before >= 64 << 10);
+    last.wake_by_ref();
+    drop((last, pool));
+    until(|| threads_named("ringpool").is_empty());
+    let left = COUNTED.allocated().saturating_sub(before);
+    assert!(left < 32 << 10, "{left} bytes are left");
+}
