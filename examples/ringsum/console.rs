@@ -1,5 +1,5 @@
 //! Standard error, which one thread has for itself: what could not be summed, and on a terminal a
-//! bar that tells how far it is.
+//! bar that tells how far it is, if the lines go elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ const BAR_EVERY: Duration = Duration::from_millis(100);
 
 /// Prints problems until nobody can send any more; says how many there were.
 pub(crate) fn run(problems: Receiver<String>, rings: Arc<Rings>, found: Arc<Counter>) -> u64 {
-    let bar = if io::stderr().is_terminal() { new_bar() } else { ProgressBar::hidden() };
+    let shows_bar = io::stderr().is_terminal() && !io::stdout().is_terminal();
+    let bar = if shows_bar { new_bar() } else { ProgressBar::hidden() };
     let mut count = 0;
     loop {
         match problems.recv_timeout(BAR_EVERY) {

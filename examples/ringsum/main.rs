@@ -12,8 +12,9 @@
 //! * If nobody reads the output any more it ends, quietly, with the status that a shell tells of
 //!   `sha256sum` then: 128 + SIGPIPE.
 //!
-//! On standard error there is a table with a row a ring at the end, and a bar before, if that is a
-//! terminal. Memory and open files are bounded, whatever the number and size of the files.
+//! On standard error there is a table with a row a ring at the end; before that a bar, if it is a
+//! terminal and the lines go elsewhere. Memory and open files are bounded, whatever the number and
+//! size of the files.
 
 mod console;
 mod large;
