@@ -21,8 +21,8 @@ impl Worker<'_> {
         local.stopping.set(true);
         run::cancel_all(local);
         let mut told_kernel: Option<Instant> = None;
-        while !self.is_drained() && since_start_ns(Instant::now()) < local.shared.stop_deadline_ns()
-        {
+        // One pass at least, also if there is no time: the kernel has been told then.
+        while !self.is_drained() {
             self.take_messages();
             self.run_tasks();
             timer::stop_all(local);
@@ -32,7 +32,8 @@ impl Worker<'_> {
                 local.ring.borrow_mut().cancel_everything();
                 told_kernel = Some(Instant::now());
             }
-            if self.wait_a_little().is_err() {
+            let is_late = since_start_ns(Instant::now()) >= local.shared.stop_deadline_ns();
+            if self.wait_a_little().is_err() || is_late {
                 break;
             }
         }
