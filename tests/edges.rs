@@ -1,4 +1,5 @@
-//! Situations that a review found.
+//! Situations at the edges: what a kernel keeps, buffers that panic, limits without end, pools that
+//! are gone.
 
 mod common;
 
