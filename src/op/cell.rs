@@ -17,6 +17,9 @@ use crate::mailbox::Mailbox;
 use crate::task::orphan::Orphan;
 use crate::task::run;
 
+/// See [`CellVTable::reaped`].
+pub(crate) type Reaped = unsafe fn(&Local, NonNull<CellHeader>, Outcome) -> Option<Waker>;
+
 /// The functions that know what is in the cell.
 pub(crate) struct CellVTable {
     /// Whether a task that dropped the future shall be told when it is over: the kernel has it.
@@ -27,6 +30,13 @@ pub(crate) struct CellVTable {
     ///
     /// As said.
     pub(crate) stop: unsafe fn(&Local, NonNull<CellHeader>),
+    /// Takes a completion that may be one of several, the last one included, which is complete
+    /// only afterwards; gives whom to wake then. At home.
+    ///
+    /// # Safety
+    ///
+    /// As said; the cell is pending.
+    pub(crate) reaped: Option<Reaped>,
     /// Drops what is in the cell, with its outcome. It may run user code, which may panic.
     ///
     /// # Safety
@@ -93,10 +103,26 @@ impl CellHeader {
 pub(crate) unsafe fn complete(local: &Local, cell: NonNull<CellHeader>, outcome: Outcome) {
     // SAFETY: a pending cell stays.
     let header = unsafe { cell.as_ref() };
+    // SAFETY: at home, and pending until the next step.
+    let waker = header.vtable.reaped.and_then(|reaped| unsafe { reaped(local, cell, outcome) });
     // SAFETY: at home, once, says the caller.
     let settled = unsafe { header.completion.complete(outcome) };
     // SAFETY: this is what the completion answered.
     unsafe { act(local, cell, settled) };
+    waker.into_iter().for_each(run::wake);
+}
+
+/// Home: a completion of the cell has come, and more will follow.
+///
+/// # Safety
+///
+/// As for [`complete`], but for once.
+pub(crate) unsafe fn go_on(local: &Local, cell: NonNull<CellHeader>, outcome: Outcome) {
+    // SAFETY: a pending cell stays.
+    let header = unsafe { cell.as_ref() };
+    // SAFETY: at home, and pending.
+    let waker = header.vtable.reaped.and_then(|reaped| unsafe { reaped(local, cell, outcome) });
+    waker.into_iter().for_each(run::wake);
 }
 
 /// # Safety

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use io_uring::{opcode, squeue, types};
 
-use super::{Op, Operation, SharedFd};
+use super::{Op, Operation, SharedFd, Start};
 
 /// See [`close`].
 #[derive(Debug)]
@@ -66,19 +66,26 @@ pub fn close(fd: SharedFd) -> Op<Close> {
     }
 }
 
+impl Close {
+    /// From here on the kernel closes it.
+    fn give_away(&mut self) -> RawFd {
+        let number = match std::mem::replace(&mut self.0, Closing::Shared) {
+            Closing::Owned(fd) => fd.into_raw_fd(),
+            Closing::GivenAway(_) | Closing::Shared => unreachable!("an entry is made once"),
+        };
+        self.0 = Closing::GivenAway(number);
+        number
+    }
+}
+
 // SAFETY: the entry points to nothing. The descriptor is the operation's alone.
 unsafe impl Operation for Close {
     type Output = io::Result<()>;
 
     const STOPS: bool = false;
 
-    fn entry(&mut self) -> squeue::Entry {
-        let number = match std::mem::replace(&mut self.0, Closing::Shared) {
-            Closing::Owned(fd) => fd.into_raw_fd(),
-            Closing::GivenAway(_) | Closing::Shared => unreachable!("an entry is made once"),
-        };
-        self.0 = Closing::GivenAway(number);
-        opcode::Close::new(types::Fd(number)).build()
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Close::new(types::Fd(self.give_away())).build())
     }
 
     /// Whatever the kernel has answered, the number is never closed again: it may be another
@@ -105,7 +112,7 @@ mod tests {
     fn begun() -> (io::PipeReader, Close) {
         let (reader, writer) = io::pipe().unwrap();
         let mut close = Close(Closing::Owned(writer.into()));
-        close.entry();
+        close.give_away();
         (reader, close)
     }
 

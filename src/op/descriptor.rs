@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use super::DirectFd;
+
 /// A file descriptor that is closed when the last of its owners goes.
 ///
 /// Every operation owns one until the kernel has finished with it. So a descriptor that is dropped
@@ -64,5 +66,53 @@ impl AsFd for SharedFd {
 impl AsRawFd for SharedFd {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+/// What operations work on: a [`SharedFd`], a [`DirectFd`], or something that has one, such as a
+/// [`File`](crate::fs::File) or a [`TcpStream`](crate::net::TcpStream).
+pub trait Descriptor {
+    /// Another owner of it, for an operation to keep.
+    fn to_any_fd(&self) -> AnyFd;
+}
+
+/// A descriptor of either kind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AnyFd {
+    /// One of the process, good for every ring.
+    Shared(SharedFd),
+    /// One of a single ring.
+    Direct(DirectFd),
+}
+
+impl Descriptor for AnyFd {
+    fn to_any_fd(&self) -> AnyFd {
+        self.clone()
+    }
+}
+
+impl Descriptor for SharedFd {
+    #[inline]
+    fn to_any_fd(&self) -> AnyFd {
+        AnyFd::Shared(self.clone())
+    }
+}
+
+impl Descriptor for DirectFd {
+    fn to_any_fd(&self) -> AnyFd {
+        AnyFd::Direct(self.clone())
+    }
+}
+
+impl From<SharedFd> for AnyFd {
+    fn from(fd: SharedFd) -> Self {
+        Self::Shared(fd)
+    }
+}
+
+impl From<DirectFd> for AnyFd {
+    fn from(fd: DirectFd) -> Self {
+        Self::Direct(fd)
     }
 }

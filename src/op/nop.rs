@@ -4,7 +4,7 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::{Op, Operation};
+use super::{Op, Operation, Start};
 
 /// See [`nop`].
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub fn nop() -> Op<Nop> {
 unsafe impl Operation for Nop {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Nop::new().build()
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Nop::new().build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

@@ -7,7 +7,7 @@ use io_uring::types::OpenHow;
 use io_uring::{opcode, squeue};
 
 use super::path::Place;
-use super::{Op, Operation, SharedFd};
+use super::{Op, Operation, SharedFd, Start};
 
 /// See [`openat2`].
 #[derive(Debug)]
@@ -88,10 +88,10 @@ impl OpenAt2 {
 unsafe impl Operation for OpenAt2 {
     type Output = io::Result<SharedFd>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::OpenAt2::new(self.place.directory(), self.place.path(), &raw const self.how)
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::OpenAt2::new(self.place.directory(), self.place.path(), &raw const self.how)
             .build()
-            .flags(self.entry_flags)
+            .flags(self.entry_flags))
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

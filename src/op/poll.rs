@@ -4,12 +4,12 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, Start};
 
 /// See [`poll_add`].
 #[derive(Debug)]
 pub struct PollAdd {
-    fd: SharedFd,
+    fd: AnyFd,
     events: libc::c_short,
 }
 
@@ -44,17 +44,17 @@ pub struct PollAdd {
 /// # Ok(())
 /// # }
 /// ```
-pub fn poll_add(fd: &SharedFd, events: libc::c_short) -> Op<PollAdd> {
-    Op::new(PollAdd { fd: fd.clone(), events })
+pub fn poll_add(fd: &impl Descriptor, events: libc::c_short) -> Op<PollAdd> {
+    Op::new(PollAdd { fd: fd.to_any_fd(), events })
 }
 
 // SAFETY: the entry points to nothing.
 unsafe impl Operation for PollAdd {
     type Output = io::Result<libc::c_short>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         // Not sign-extended: the bits above are flags of the kernel's own.
-        opcode::PollAdd::new(self.fd.target(), u32::from(self.events as u16)).build()
+        Ok(opcode::PollAdd::new(start.target(&self.fd)?, u32::from(self.events as u16)).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

@@ -5,13 +5,13 @@ use std::io;
 use io_uring::{opcode, squeue};
 
 use super::position::{CURRENT, IoVecs, at, check_count};
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, Start};
 use crate::buf::{BufError, BufResult, IoBufMut, entry_len, finish_read};
 
 /// See [`read`] and [`read_at`].
 #[derive(Debug)]
 pub struct Read<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffer: B,
     position: u64,
 }
@@ -48,8 +48,8 @@ pub struct Read<B> {
 /// })
 /// # }
 /// ```
-pub fn read_at<B: IoBufMut>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Read<B>> {
-    Op::new(Read { fd: fd.clone(), buffer, position: at(offset) })
+pub fn read_at<B: IoBufMut>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<Read<B>> {
+    Op::new(Read { fd: fd.to_any_fd(), buffer, position: at(offset) })
 }
 
 /// Reads from where the file's position is, or what comes next where there is none, into the
@@ -84,19 +84,19 @@ pub fn read_at<B: IoBufMut>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Read<B>
 /// })
 /// # }
 /// ```
-pub fn read<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
-    Op::new(Read { fd: fd.clone(), buffer, position: CURRENT })
+pub fn read<B: IoBufMut>(fd: &impl Descriptor, buffer: B) -> Op<Read<B>> {
+    Op::new(Read { fd: fd.to_any_fd(), buffer, position: CURRENT })
 }
 
 // SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
 unsafe impl<B: IoBufMut> Operation for Read<B> {
     type Output = BufResult<usize, B>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let capacity = entry_len(self.buffer.capacity());
-        opcode::Read::new(self.fd.target(), self.buffer.ptr_mut(), capacity)
+        Ok(opcode::Read::new(start.target(&self.fd)?, self.buffer.ptr_mut(), capacity)
             .offset(self.position)
-            .build()
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -107,16 +107,16 @@ unsafe impl<B: IoBufMut> Operation for Read<B> {
 /// See [`readv`] and [`readv_at`].
 #[derive(Debug)]
 pub struct ReadVectored<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffers: Vec<B>,
     vectors: IoVecs,
     position: u64,
 }
 
 impl<B: IoBufMut> ReadVectored<B> {
-    fn make(fd: &SharedFd, buffers: Vec<B>, position: u64) -> Op<Self> {
+    fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
         let checked = check_count(buffers.len());
-        let operation = Self { fd: fd.clone(), buffers, vectors: IoVecs::default(), position };
+        let operation = Self { fd: fd.to_any_fd(), buffers, vectors: IoVecs::default(), position };
         match checked {
             Ok(()) => Op::new(operation),
             Err(error) => Op::refused(operation, error),
@@ -154,7 +154,11 @@ impl<B: IoBufMut> ReadVectored<B> {
 /// })
 /// # }
 /// ```
-pub fn readv_at<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<ReadVectored<B>> {
+pub fn readv_at<B: IoBufMut>(
+    fd: &impl Descriptor,
+    buffers: Vec<B>,
+    offset: u64,
+) -> Op<ReadVectored<B>> {
     ReadVectored::make(fd, buffers, at(offset))
 }
 
@@ -188,7 +192,7 @@ pub fn readv_at<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<
 /// })
 /// # }
 /// ```
-pub fn readv<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>) -> Op<ReadVectored<B>> {
+pub fn readv<B: IoBufMut>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<ReadVectored<B>> {
     ReadVectored::make(fd, buffers, CURRENT)
 }
 
@@ -197,12 +201,12 @@ pub fn readv<B: IoBufMut>(fd: &SharedFd, buffers: Vec<B>) -> Op<ReadVectored<B>>
 unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
     type Output = BufResult<usize, Vec<B>>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let parts = self.buffers.iter_mut().map(|buffer| (buffer.ptr_mut(), buffer.capacity()));
         self.vectors = IoVecs::new(parts);
-        opcode::Readv::new(self.fd.target(), self.vectors.as_ptr(), self.vectors.len())
+        Ok(opcode::Readv::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
-            .build()
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

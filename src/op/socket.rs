@@ -6,7 +6,7 @@ use std::net::{Shutdown as How, SocketAddr};
 use io_uring::{opcode, squeue};
 
 use super::address::RawAddress;
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, SharedFd, Start};
 
 /// See [`socket`].
 #[derive(Debug)]
@@ -51,8 +51,8 @@ pub fn socket(domain: i32, kind: i32, protocol: i32) -> Op<Socket> {
 unsafe impl Operation for Socket {
     type Output = io::Result<SharedFd>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Socket::new(self.domain, self.kind | libc::SOCK_CLOEXEC, self.protocol).build()
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Socket::new(self.domain, self.kind | libc::SOCK_CLOEXEC, self.protocol).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -63,7 +63,7 @@ unsafe impl Operation for Socket {
 /// See [`bind`].
 #[derive(Debug)]
 pub struct Bind {
-    fd: SharedFd,
+    fd: AnyFd,
     address: RawAddress,
 }
 
@@ -95,16 +95,17 @@ pub struct Bind {
 /// })
 /// # }
 /// ```
-pub fn bind(fd: &SharedFd, address: SocketAddr) -> Op<Bind> {
-    Op::new(Bind { fd: fd.clone(), address: address.into() })
+pub fn bind(fd: &impl Descriptor, address: SocketAddr) -> Op<Bind> {
+    Op::new(Bind { fd: fd.to_any_fd(), address: address.into() })
 }
 
 // SAFETY: the entry points to the address, which is part of `self`.
 unsafe impl Operation for Bind {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Bind::new(self.fd.target(), self.address.ptr(), self.address.len()).build()
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Bind::new(start.target(&self.fd)?, self.address.ptr(), self.address.len())
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -115,7 +116,7 @@ unsafe impl Operation for Bind {
 /// See [`listen`].
 #[derive(Debug)]
 pub struct Listen {
-    fd: SharedFd,
+    fd: AnyFd,
     backlog: i32,
 }
 
@@ -135,16 +136,16 @@ pub struct Listen {
 /// # Examples
 ///
 /// See [`bind`].
-pub fn listen(fd: &SharedFd, backlog: i32) -> Op<Listen> {
-    Op::new(Listen { fd: fd.clone(), backlog })
+pub fn listen(fd: &impl Descriptor, backlog: i32) -> Op<Listen> {
+    Op::new(Listen { fd: fd.to_any_fd(), backlog })
 }
 
 // SAFETY: the entry points to nothing.
 unsafe impl Operation for Listen {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Listen::new(self.fd.target(), self.backlog).build()
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Listen::new(start.target(&self.fd)?, self.backlog).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -155,7 +156,7 @@ unsafe impl Operation for Listen {
 /// See [`accept`].
 #[derive(Debug)]
 pub struct Accept {
-    fd: SharedFd,
+    fd: AnyFd,
     peer: RawAddress,
 }
 
@@ -190,17 +191,19 @@ pub struct Accept {
 /// # Ok(())
 /// # }
 /// ```
-pub fn accept(fd: &SharedFd) -> Op<Accept> {
-    Op::new(Accept { fd: fd.clone(), peer: RawAddress::empty() })
+pub fn accept(fd: &impl Descriptor) -> Op<Accept> {
+    Op::new(Accept { fd: fd.to_any_fd(), peer: RawAddress::empty() })
 }
 
 // SAFETY: the entry points to the address and its length, which are part of `self`.
 unsafe impl Operation for Accept {
     type Output = io::Result<(SharedFd, Option<SocketAddr>)>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let (address, len) = (self.peer.ptr_mut(), self.peer.len_mut());
-        opcode::Accept::new(self.fd.target(), address, len).flags(libc::SOCK_CLOEXEC).build()
+        Ok(opcode::Accept::new(start.target(&self.fd)?, address, len)
+            .flags(libc::SOCK_CLOEXEC)
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -211,7 +214,7 @@ unsafe impl Operation for Accept {
 /// See [`connect`].
 #[derive(Debug)]
 pub struct Connect {
-    fd: SharedFd,
+    fd: AnyFd,
     address: RawAddress,
 }
 
@@ -240,16 +243,17 @@ pub struct Connect {
 /// })
 /// # }
 /// ```
-pub fn connect(fd: &SharedFd, address: SocketAddr) -> Op<Connect> {
-    Op::new(Connect { fd: fd.clone(), address: address.into() })
+pub fn connect(fd: &impl Descriptor, address: SocketAddr) -> Op<Connect> {
+    Op::new(Connect { fd: fd.to_any_fd(), address: address.into() })
 }
 
 // SAFETY: the entry points to the address, which is part of `self`.
 unsafe impl Operation for Connect {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Connect::new(self.fd.target(), self.address.ptr(), self.address.len()).build()
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Connect::new(start.target(&self.fd)?, self.address.ptr(), self.address.len())
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -260,7 +264,7 @@ unsafe impl Operation for Connect {
 /// See [`shutdown`].
 #[derive(Debug)]
 pub struct Shutdown {
-    fd: SharedFd,
+    fd: AnyFd,
     how: How,
 }
 
@@ -294,21 +298,21 @@ pub struct Shutdown {
 /// })
 /// # }
 /// ```
-pub fn shutdown(fd: &SharedFd, how: How) -> Op<Shutdown> {
-    Op::new(Shutdown { fd: fd.clone(), how })
+pub fn shutdown(fd: &impl Descriptor, how: How) -> Op<Shutdown> {
+    Op::new(Shutdown { fd: fd.to_any_fd(), how })
 }
 
 // SAFETY: the entry points to nothing.
 unsafe impl Operation for Shutdown {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let how = match self.how {
             How::Read => libc::SHUT_RD,
             How::Write => libc::SHUT_WR,
             How::Both => libc::SHUT_RDWR,
         };
-        opcode::Shutdown::new(self.fd.target(), how).build()
+        Ok(opcode::Shutdown::new(start.target(&self.fd)?, how).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

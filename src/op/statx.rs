@@ -7,7 +7,7 @@ use std::path::Path;
 use io_uring::{opcode, squeue};
 
 use super::path::Place;
-use super::{Op, Operation, SharedFd};
+use super::{Op, Operation, SharedFd, Start};
 use crate::fs::Metadata;
 
 /// See [`statx`].
@@ -60,12 +60,12 @@ pub fn statx(directory: Option<&SharedFd>, path: impl AsRef<Path>, flags: i32) -
 unsafe impl Operation for Statx {
     type Output = io::Result<Metadata>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let answer = self.answer.as_mut_ptr().cast();
-        opcode::Statx::new(self.place.directory(), self.place.path(), answer)
+        Ok(opcode::Statx::new(self.place.directory(), self.place.path(), answer)
             .flags(self.flags)
             .mask(libc::STATX_BASIC_STATS | libc::STATX_BTIME)
-            .build()
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

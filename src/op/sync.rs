@@ -4,12 +4,12 @@ use std::io;
 
 use io_uring::{opcode, squeue, types};
 
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, Start};
 
 /// See [`fsync`] and [`fdatasync`].
 #[derive(Debug)]
 pub struct Fsync {
-    fd: SharedFd,
+    fd: AnyFd,
     flags: types::FsyncFlags,
 }
 
@@ -42,8 +42,8 @@ pub struct Fsync {
 /// })
 /// # }
 /// ```
-pub fn fsync(fd: &SharedFd) -> Op<Fsync> {
-    Op::new(Fsync { fd: fd.clone(), flags: types::FsyncFlags::empty() })
+pub fn fsync(fd: &impl Descriptor) -> Op<Fsync> {
+    Op::new(Fsync { fd: fd.to_any_fd(), flags: types::FsyncFlags::empty() })
 }
 
 /// Waits until the disk has a file's contents, and of the rest what is needed to read them:
@@ -75,16 +75,16 @@ pub fn fsync(fd: &SharedFd) -> Op<Fsync> {
 /// })
 /// # }
 /// ```
-pub fn fdatasync(fd: &SharedFd) -> Op<Fsync> {
-    Op::new(Fsync { fd: fd.clone(), flags: types::FsyncFlags::DATASYNC })
+pub fn fdatasync(fd: &impl Descriptor) -> Op<Fsync> {
+    Op::new(Fsync { fd: fd.to_any_fd(), flags: types::FsyncFlags::DATASYNC })
 }
 
 // SAFETY: the entry points to nothing; the operation owns the descriptor.
 unsafe impl Operation for Fsync {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Fsync::new(self.fd.target()).flags(self.flags).build()
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Fsync::new(start.target(&self.fd)?).flags(self.flags).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -95,7 +95,7 @@ unsafe impl Operation for Fsync {
 /// See [`ftruncate`].
 #[derive(Debug)]
 pub struct Ftruncate {
-    fd: SharedFd,
+    fd: AnyFd,
     len: u64,
 }
 
@@ -128,16 +128,16 @@ pub struct Ftruncate {
 /// })
 /// # }
 /// ```
-pub fn ftruncate(fd: &SharedFd, len: u64) -> Op<Ftruncate> {
-    Op::new(Ftruncate { fd: fd.clone(), len })
+pub fn ftruncate(fd: &impl Descriptor, len: u64) -> Op<Ftruncate> {
+    Op::new(Ftruncate { fd: fd.to_any_fd(), len })
 }
 
 // SAFETY: the entry points to nothing; the operation owns the descriptor.
 unsafe impl Operation for Ftruncate {
     type Output = io::Result<()>;
 
-    fn entry(&mut self) -> squeue::Entry {
-        opcode::Ftruncate::new(self.fd.target(), self.len).build()
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Ftruncate::new(start.target(&self.fd)?, self.len).build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

@@ -4,13 +4,13 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, Start};
 use crate::buf::{BufResult, IoBuf, IoBufMut, entry_len, finish_read, finish_write};
 
 /// See [`recv`].
 #[derive(Debug)]
 pub struct Recv<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffer: B,
     flags: i32,
 }
@@ -51,10 +51,10 @@ pub struct Recv<B> {
 /// })
 /// # }
 /// ```
-pub fn recv<B: IoBufMut>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Recv<B>> {
+pub fn recv<B: IoBufMut>(fd: &impl Descriptor, buffer: B, flags: i32) -> Op<Recv<B>> {
     // The buffer is as long as the kernel says, so it must say what it has written.
     let flags = flags & !libc::MSG_TRUNC;
-    Op::new(Recv { fd: fd.clone(), buffer, flags })
+    Op::new(Recv { fd: fd.to_any_fd(), buffer, flags })
 }
 
 // SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
@@ -62,9 +62,11 @@ pub fn recv<B: IoBufMut>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Recv<B>> {
 unsafe impl<B: IoBufMut> Operation for Recv<B> {
     type Output = BufResult<usize, B>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let len = entry_len(self.buffer.capacity());
-        opcode::Recv::new(self.fd.target(), self.buffer.ptr_mut(), len).flags(self.flags).build()
+        Ok(opcode::Recv::new(start.target(&self.fd)?, self.buffer.ptr_mut(), len)
+            .flags(self.flags)
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -75,7 +77,7 @@ unsafe impl<B: IoBufMut> Operation for Recv<B> {
 /// See [`send`].
 #[derive(Debug)]
 pub struct Send<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffer: B,
     flags: i32,
 }
@@ -100,9 +102,9 @@ pub struct Send<B> {
 /// # Examples
 ///
 /// See [`recv`].
-pub fn send<B: IoBuf>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Send<B>> {
+pub fn send<B: IoBuf>(fd: &impl Descriptor, buffer: B, flags: i32) -> Op<Send<B>> {
     let flags = (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY;
-    Op::new(Send { fd: fd.clone(), buffer, flags })
+    Op::new(Send { fd: fd.to_any_fd(), buffer, flags })
 }
 
 // SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
@@ -110,9 +112,11 @@ pub fn send<B: IoBuf>(fd: &SharedFd, buffer: B, flags: i32) -> Op<Send<B>> {
 unsafe impl<B: IoBuf> Operation for Send<B> {
     type Output = BufResult<usize, B>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let len = entry_len(self.buffer.initialized_len());
-        opcode::Send::new(self.fd.target(), self.buffer.ptr(), len).flags(self.flags).build()
+        Ok(opcode::Send::new(start.target(&self.fd)?, self.buffer.ptr(), len)
+            .flags(self.flags)
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

@@ -5,13 +5,13 @@ use std::io;
 use io_uring::{opcode, squeue};
 
 use super::position::{CURRENT, IoVecs, at, check_count};
-use super::{Op, Operation, SharedFd};
+use super::{AnyFd, Descriptor, Op, Operation, Start};
 use crate::buf::{BufResult, IoBuf, entry_len, finish_write};
 
 /// See [`write`](write()) and [`write_at`].
 #[derive(Debug)]
 pub struct Write<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffer: B,
     position: u64,
 }
@@ -50,8 +50,8 @@ pub struct Write<B> {
 /// })
 /// # }
 /// ```
-pub fn write_at<B: IoBuf>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Write<B>> {
-    Op::new(Write { fd: fd.clone(), buffer, position: at(offset) })
+pub fn write_at<B: IoBuf>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<Write<B>> {
+    Op::new(Write { fd: fd.to_any_fd(), buffer, position: at(offset) })
 }
 
 /// Writes the buffer's bytes where the file's position is, or after what was written before where
@@ -88,17 +88,19 @@ pub fn write_at<B: IoBuf>(fd: &SharedFd, buffer: B, offset: u64) -> Op<Write<B>>
 /// })
 /// # }
 /// ```
-pub fn write<B: IoBuf>(fd: &SharedFd, buffer: B) -> Op<Write<B>> {
-    Op::new(Write { fd: fd.clone(), buffer, position: CURRENT })
+pub fn write<B: IoBuf>(fd: &impl Descriptor, buffer: B) -> Op<Write<B>> {
+    Op::new(Write { fd: fd.to_any_fd(), buffer, position: CURRENT })
 }
 
 // SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
 unsafe impl<B: IoBuf> Operation for Write<B> {
     type Output = BufResult<usize, B>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let len = entry_len(self.buffer.initialized_len());
-        opcode::Write::new(self.fd.target(), self.buffer.ptr(), len).offset(self.position).build()
+        Ok(opcode::Write::new(start.target(&self.fd)?, self.buffer.ptr(), len)
+            .offset(self.position)
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
@@ -109,16 +111,16 @@ unsafe impl<B: IoBuf> Operation for Write<B> {
 /// See [`writev`] and [`writev_at`].
 #[derive(Debug)]
 pub struct WriteVectored<B> {
-    fd: SharedFd,
+    fd: AnyFd,
     buffers: Vec<B>,
     vectors: IoVecs,
     position: u64,
 }
 
 impl<B: IoBuf> WriteVectored<B> {
-    fn make(fd: &SharedFd, buffers: Vec<B>, position: u64) -> Op<Self> {
+    fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
         let checked = check_count(buffers.len());
-        let operation = Self { fd: fd.clone(), buffers, vectors: IoVecs::default(), position };
+        let operation = Self { fd: fd.to_any_fd(), buffers, vectors: IoVecs::default(), position };
         match checked {
             Ok(()) => Op::new(operation),
             Err(error) => Op::refused(operation, error),
@@ -157,7 +159,11 @@ impl<B: IoBuf> WriteVectored<B> {
 /// })
 /// # }
 /// ```
-pub fn writev_at<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<WriteVectored<B>> {
+pub fn writev_at<B: IoBuf>(
+    fd: &impl Descriptor,
+    buffers: Vec<B>,
+    offset: u64,
+) -> Op<WriteVectored<B>> {
     WriteVectored::make(fd, buffers, at(offset))
 }
 
@@ -190,7 +196,7 @@ pub fn writev_at<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>, offset: u64) -> Op<Wr
 /// })
 /// # }
 /// ```
-pub fn writev<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>) -> Op<WriteVectored<B>> {
+pub fn writev<B: IoBuf>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<WriteVectored<B>> {
     WriteVectored::make(fd, buffers, CURRENT)
 }
 
@@ -199,12 +205,12 @@ pub fn writev<B: IoBuf>(fd: &SharedFd, buffers: Vec<B>) -> Op<WriteVectored<B>> 
 unsafe impl<B: IoBuf> Operation for WriteVectored<B> {
     type Output = BufResult<usize, Vec<B>>;
 
-    fn entry(&mut self) -> squeue::Entry {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let part = |buffer: &B| (buffer.ptr().cast_mut(), buffer.initialized_len());
         self.vectors = IoVecs::new(self.buffers.iter().map(part));
-        opcode::Writev::new(self.fd.target(), self.vectors.as_ptr(), self.vectors.len())
+        Ok(opcode::Writev::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
-            .build()
+            .build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {

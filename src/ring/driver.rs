@@ -107,8 +107,8 @@ impl Reaped {
     }
 }
 
-/// An operation whose last completion came out of the calling thread's ring: proof that it may be
-/// completed.
+/// An operation of which a completion came out of the calling thread's ring: proof that it may be
+/// completed, if that was the last one.
 #[must_use = "an operation that is not completed never wakes anybody"]
 pub(crate) struct Done {
     cell: NonNull<CellHeader>,
@@ -116,9 +116,14 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Hands the outcome to whoever waits. It runs user code: nothing of `local` may be borrowed.
+    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be borrowed.
     #[inline]
     pub(crate) fn complete(self, local: &Local) {
+        if cqueue::more(self.outcome.flags) {
+            // SAFETY: the kernel still has the cell, on the ring where it was started, which is
+            // this thread's.
+            return unsafe { cell::go_on(local, self.cell, self.outcome) };
+        }
         local.ring.borrow_mut().ended(self.cell);
         local.counters().operations_completed.add(1);
         // SAFETY: the kernel has given the cell back, once, on the ring where it was started, which
@@ -136,13 +141,20 @@ pub(crate) struct Ring {
     registered: Option<RegisteredRing>,
     features: Features,
     /// Entries that found the queue full although it had just been submitted.
-    backlog: VecDeque<squeue::Entry>,
+    backlog: VecDeque<Backlogged>,
     /// Operations whose last completion has not been reaped.
     in_flight: usize,
     /// Those of them that the kernel was asked to stop.
     to_stop: HashSet<NonNull<CellHeader>>,
     /// How often the kernel was entered.
     enters: u64,
+}
+
+/// An entry that found the queue full.
+struct Backlogged {
+    entry: squeue::Entry,
+    /// How many of those behind it have to be submitted with it.
+    linked_behind: usize,
 }
 
 impl Ring {
@@ -174,16 +186,48 @@ impl Ring {
         self.uring.as_raw_fd()
     }
 
-    /// Queues an operation whose completion will name `cell`.
+    /// Queues an operation, whose user data names its cell.
     ///
     /// # Safety
     ///
-    /// What the entry points to stays valid, and `cell` in place, until [`Reaped`] has told of the
-    /// cell.
-    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry, cell: NonNull<CellHeader>) {
+    /// What the entry points to stays valid, and the cell in place, until [`Reaped`] has told of
+    /// the cell's last completion.
+    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry) {
         self.in_flight += 1;
         // SAFETY: the caller's promise.
-        unsafe { self.push(entry.user_data(UserData::Cell(cell).into_bits())) };
+        unsafe { self.push(entry) };
+    }
+
+    /// Queues linked operations, which are no more than [`queue_len`](Self::queue_len), so that
+    /// they are submitted together.
+    ///
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start), of each of them.
+    pub(crate) unsafe fn start_chain(&mut self, entries: Vec<squeue::Entry>) {
+        self.in_flight += entries.len();
+        if self.backlog.is_empty() && !self.has_room_for(entries.len()) {
+            self.submit_now();
+        }
+        if self.backlog.is_empty() && self.has_room_for(entries.len()) {
+            // SAFETY: the caller's promise.
+            let pushed = unsafe { self.uring.submission().push_multiple(&entries) };
+            debug_assert!(pushed.is_ok(), "there is room for them");
+            return;
+        }
+        let count = entries.len();
+        let backlogged = |(at, entry)| Backlogged { entry, linked_behind: count - 1 - at };
+        self.backlog.extend(entries.into_iter().enumerate().map(backlogged));
+    }
+
+    /// How many entries can be submitted together.
+    pub(crate) fn queue_len(&mut self) -> usize {
+        self.uring.submission().capacity()
+    }
+
+    fn has_room_for(&mut self, count: usize) -> bool {
+        let queue = self.uring.submission();
+        queue.capacity() - queue.len() >= count
     }
 
     /// Queues the request to stop the operation of `cell`; that one still completes.
@@ -221,6 +265,13 @@ impl Ring {
     pub(crate) fn cancel_everything(&mut self) {
         let everything = io_uring::types::CancelBuilder::any();
         let entry = opcode::AsyncCancel2::new(everything).build();
+        // SAFETY: the entry points to nothing.
+        unsafe { self.push(quiet(entry)) };
+    }
+
+    /// Queues the request to close a file of the ring's table.
+    pub(crate) fn close_direct(&mut self, slot: u32) {
+        let entry = opcode::Close::new(io_uring::types::Fixed(slot)).build();
         // SAFETY: the entry points to nothing.
         unsafe { self.push(quiet(entry)) };
     }
@@ -271,17 +322,21 @@ impl Ring {
                 return;
             }
         }
-        self.backlog.push_back(entry);
+        self.backlog.push_back(Backlogged { entry, linked_behind: 0 });
     }
 
-    /// Moves what stood in line into the queue.
+    /// Moves what stood in line into the queue, chains only as a whole.
     fn serve_backlog(&mut self) {
-        while let Some(entry) = self.backlog.front() {
-            // SAFETY: whoever queued the entry promised that for as long as it takes.
-            if unsafe { self.uring.submission().push(entry) }.is_err() {
+        while let Some(first) = self.backlog.front() {
+            let count = first.linked_behind + 1;
+            if !self.has_room_for(count) {
                 return;
             }
-            self.backlog.pop_front();
+            for Backlogged { entry, .. } in self.backlog.drain(..count) {
+                // SAFETY: whoever queued the entry promised that for as long as it takes.
+                let pushed = unsafe { self.uring.submission().push(&entry) };
+                debug_assert!(pushed.is_ok(), "there is room for it");
+            }
         }
     }
 

@@ -27,7 +27,7 @@ unsafe impl Send for Timer {}
 // SAFETY: nothing can be done with a shared one.
 unsafe impl Sync for Timer {}
 
-static VTABLE: CellVTable = CellVTable { leaves_orphan: false, stop, dispose, free };
+static VTABLE: CellVTable = CellVTable { leaves_orphan: false, stop, reaped: None, dispose, free };
 
 /// How a timer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

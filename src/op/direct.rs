@@ -1,0 +1,117 @@
+//! Direct descriptors: files that only one ring knows.
+//!
+//! Each ring has a table of its own, made when it is first needed. A place in it is owned by the
+//! [`DirectFd`]s that name it, operations under way included; the last one to go closes it, which
+//! only the ring's own thread can: from elsewhere it sends a message.
+
+use std::fmt;
+use std::io;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::Runtime;
+use crate::context;
+use crate::inbox::Node;
+use crate::runtime::Shared;
+
+/// A file in the table of one ring: a *direct descriptor*, which spares the kernel a look-up in
+/// each operation. Since Linux 5.19.
+///
+/// It works on the ring that it belongs to; an operation that is started on another one fails with
+/// [`InvalidInput`](io::ErrorKind::InvalidInput), and touches no file. It is closed when the last
+/// of its clones goes, operations under way included, whichever thread that happens on.
+#[derive(Clone)]
+pub struct DirectFd(Arc<Place>);
+
+/// One place in a ring's table, in use.
+struct Place {
+    /// Keeps the identity of the ring from being reused.
+    ring: Arc<Shared>,
+    slot: u32,
+}
+
+impl DirectFd {
+    /// Takes over what an operation of the calling thread's ring has put into `slot`.
+    pub(crate) fn new(ring: Arc<Shared>, slot: u32) -> Self {
+        Self(Arc::new(Place { ring, slot }))
+    }
+
+    /// The ring it belongs to.
+    pub fn runtime(&self) -> Runtime {
+        Runtime::new(self.0.ring.clone())
+    }
+
+    /// Its place in the ring's table: what the kernel calls a fixed file index.
+    pub fn slot(&self) -> u32 {
+        self.0.slot
+    }
+
+    /// Whether it belongs to this ring.
+    pub(crate) fn is_of(&self, ring: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.0.ring, ring)
+    }
+
+    /// The error of an operation on a ring that it does not belong to.
+    #[cold]
+    pub(crate) fn foreign(&self, ring: &Shared) -> io::Error {
+        let message = format!(
+            "this direct descriptor belongs to ring {}, and the operation was started on ring {}; \
+             switch to its ring, or send it here with send_to",
+            self.0.ring.index, ring.index
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    }
+}
+
+impl fmt::Debug for DirectFd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ring, slot) = (self.0.ring.index, self.0.slot);
+        f.debug_struct("DirectFd").field("ring", &ring).field("slot", &slot).finish()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let is_home = std::ptr::eq(self.ring.mailbox, context::here());
+        if is_home {
+            return close(self.slot);
+        }
+        let message = Box::new(CloseMessage { node: Node::new(deliver_close), slot: self.slot });
+        let message = NonNull::from(Box::leak(message));
+        // SAFETY: a field of the message, whose address leads back to all of it.
+        let node = unsafe { NonNull::new_unchecked(&raw mut (*message.as_ptr()).node) };
+        // SAFETY: the message stays until it is delivered, and is sent once.
+        if unsafe { self.ring.mailbox.send(node) }.is_err() {
+            // The ring has stopped, and its files are closed.
+            // SAFETY: it was not sent, so it is ours.
+            drop(unsafe { Box::from_raw(message.as_ptr()) });
+        }
+    }
+}
+
+/// Closes a file of the calling thread's ring.
+fn close(slot: u32) {
+    context::with(|local| {
+        local.inspect(|local| local.ring.borrow_mut().close_direct(slot));
+    });
+}
+
+#[repr(C)]
+struct CloseMessage {
+    node: Node,
+    slot: u32,
+}
+
+/// A message to close a file came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for.
+unsafe fn deliver_close(node: NonNull<Node>) {
+    // SAFETY: this function is only ever given to the `node` of a message.
+    let message = unsafe { node.byte_sub(offset_of!(CloseMessage, node)) }.cast::<CloseMessage>();
+    // SAFETY: it was leaked to be sent, and comes out once.
+    let message = unsafe { Box::from_raw(message.as_ptr()) };
+    close(message.slot);
+}

@@ -1,0 +1,268 @@
+//! The future of an operation that completes once.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+use std::{fmt, io, mem};
+
+use io_uring::squeue;
+
+use super::cell::{CellHeader, CellVTable};
+use super::content::{Fresh, Started, content_of, free};
+use super::{Operation, Start};
+use crate::completion::Outcome;
+use crate::context::{self, Local};
+use crate::ring::unsupported;
+
+/// A future that the kernel completes.
+///
+/// It starts when it is first polled, on that thread's ring, and must be polled on a ring's thread
+/// for that; elsewhere it fails with [`io::ErrorKind::Unsupported`] and gives back what it owns.
+///
+/// # Cancel safety
+///
+/// Dropping it asks the kernel to stop, and never blocks. What the kernel still reads or writes is
+/// kept until it has finished; a descriptor it hands out after all is closed.
+#[must_use = "an operation does nothing unless it is polled"]
+pub struct Op<O: Operation> {
+    state: State<O>,
+    /// What is set in the entry besides what the operation says.
+    flags: squeue::Flags,
+}
+
+enum State<O> {
+    Unstarted(O),
+    /// It will not begin: it was cancelled before, or cannot be submitted at all.
+    Refused(O, io::Error),
+    /// In its cell, while those that are submitted together with it are made ready.
+    Ready(Fresh<O>),
+    Started(Started<O>),
+    Finished,
+}
+
+impl<O: Operation> Unpin for Op<O> {}
+
+impl<O: Operation> Op<O> {
+    /// The future of an operation; of one of the caller's own, too.
+    pub fn new(operation: O) -> Self {
+        Self { state: State::Unstarted(operation), flags: squeue::Flags::empty() }
+    }
+
+    /// An operation that fails when it is polled: what it was given is found wrong already.
+    pub(crate) fn refused(operation: O, error: io::Error) -> Self {
+        Self { state: State::Refused(operation, error), flags: squeue::Flags::empty() }
+    }
+
+    /// Sets `flags` in the entry.
+    pub(super) fn add_flags(&mut self, flags: squeue::Flags) {
+        self.flags |= flags;
+    }
+
+    /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
+    /// with which it was done, or [`ECANCELED`](libc::ECANCELED), and in both cases all it owns.
+    ///
+    /// One that has not begun never will, and gives `ECANCELED`.
+    pub fn cancel(mut self) -> Self {
+        self.request_cancel();
+        self
+    }
+
+    /// See [`cancel`](Self::cancel).
+    pub(super) fn request_cancel(&mut self) {
+        match mem::replace(&mut self.state, State::Finished) {
+            State::Unstarted(operation) => self.state = State::Refused(operation, cancelled()),
+            State::Ready(fresh) => self.state = State::Refused(fresh.into_content(), cancelled()),
+            State::Started(started) => {
+                started.cancel();
+                self.state = State::Started(started);
+            }
+            ended => self.state = ended,
+        }
+    }
+
+    /// Makes the cell and the entry, which is for [`begin`](Self::begin) to submit; `None` if the
+    /// operation has failed already.
+    pub(super) fn make_entry(&mut self, local: &Local, cx: &Context<'_>) -> Option<squeue::Entry> {
+        let operation = match mem::replace(&mut self.state, State::Finished) {
+            State::Unstarted(operation) => operation,
+            other => {
+                self.state = other;
+                return None;
+            }
+        };
+        // The user's code, before anything is begun.
+        let waker = cx.waker().clone();
+        let mut fresh = Fresh::new(local, Types::<O>::VTABLE, waker, operation);
+        let mut start = Start::new(local, self.flags);
+        // The user's code, if the buffer is of a type of the user's.
+        let entry = fresh.content().entry(&mut start);
+        match entry.and_then(|entry| check_opcode(local, entry)) {
+            Ok(entry) => {
+                let entry = entry.flags(start.flags()).user_data(user_data_of(fresh.cell()));
+                self.state = State::Ready(fresh);
+                Some(entry)
+            }
+            Err(error) => {
+                self.state = State::Refused(fresh.into_content(), error);
+                None
+            }
+        }
+    }
+
+    /// The entry is about to be submitted.
+    pub(super) fn begin(&mut self) {
+        match mem::replace(&mut self.state, State::Finished) {
+            State::Ready(fresh) => self.state = State::Started(fresh.into_started()),
+            other => self.state = other,
+        }
+    }
+
+    /// The entry will not be submitted, because one that belongs to it cannot be.
+    pub(super) fn take_back(&mut self, error: io::Error) {
+        match mem::replace(&mut self.state, State::Finished) {
+            State::Ready(fresh) => self.state = State::Refused(fresh.into_content(), error),
+            State::Unstarted(operation) => self.state = State::Refused(operation, error),
+            other => self.state = other,
+        }
+    }
+
+    /// Starts it alone.
+    fn start(&mut self, cx: &Context<'_>) {
+        context::with(|local| match local {
+            None => self.take_back(not_on_a_ring()),
+            Some(local) if local.stopping.get() => self.take_back(cancelled()),
+            Some(local) => {
+                let Some(entry) = self.make_entry(local, cx) else { return };
+                self.begin();
+                local.counters().operations_started.add(1);
+                // SAFETY: the operation keeps what the entry points to, in the cell that its user
+                // data names, which stays until its completion has been reaped.
+                unsafe { local.ring.borrow_mut().start(entry) };
+            }
+        });
+    }
+
+    /// The operation and the kernel's answer, once it is there.
+    #[inline]
+    pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
+        if let State::Unstarted(_) = self.state {
+            self.start(cx);
+        }
+        if let State::Started(started) = &self.state {
+            // SAFETY: we are the future.
+            let polled = unsafe { started.header().completion.poll(cx.waker()) };
+            let Some(outcome) = polled else { return Poll::Pending };
+            let State::Started(started) = mem::replace(&mut self.state, State::Finished) else {
+                unreachable!("it was just looked at");
+            };
+            // SAFETY: the outcome has been given to us.
+            let mut operation = unsafe { started.into_content() };
+            operation.take_flags(outcome.flags);
+            return Poll::Ready((operation, into_result(outcome)));
+        }
+        match mem::replace(&mut self.state, State::Finished) {
+            State::Refused(operation, error) => Poll::Ready((operation, Err(error))),
+            State::Ready(fresh) => Poll::Ready((fresh.into_content(), Err(cancelled()))),
+            _ => panic!("a finished operation was polled again"),
+        }
+    }
+}
+
+impl<O: Operation> Future for Op<O> {
+    type Output = O::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        self.get_mut().poll_ended(cx).map(|(operation, result)| operation.finish(result))
+    }
+}
+
+impl<O: Operation> fmt::Debug for Op<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Unstarted(_) | State::Ready(_) => "unstarted",
+            State::Refused(..) => "refused",
+            State::Started(_) => "started",
+            State::Finished => "finished",
+        };
+        f.debug_struct("Op").field("state", &state).finish()
+    }
+}
+
+/// The entry, if this kernel has its operation.
+#[inline]
+pub(super) fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<squeue::Entry> {
+    let opcode = entry.get_opcode() as u8;
+    if local.ring.borrow().features().operations.supports(opcode) {
+        Ok(entry)
+    } else {
+        Err(unsupported(opcode))
+    }
+}
+
+#[inline]
+pub(super) fn user_data_of(cell: NonNull<CellHeader>) -> u64 {
+    crate::ring::UserData::Cell(cell).into_bits()
+}
+
+/// The kernel's answer: a number, or a negative errno.
+#[inline]
+pub(super) fn into_result(outcome: Outcome) -> io::Result<u32> {
+    u32::try_from(outcome.result).map_err(|_| io::Error::from_raw_os_error(-outcome.result))
+}
+
+pub(super) fn cancelled() -> io::Error {
+    io::Error::from_raw_os_error(libc::ECANCELED)
+}
+
+pub(super) fn not_on_a_ring() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this is no thread of a ring, so there is no ring to start the operation on; \
+         await it in a task of a pool",
+    )
+}
+
+struct Types<O>(PhantomData<O>);
+
+impl<O: Operation> Types<O> {
+    const VTABLE: &'static CellVTable = &CellVTable {
+        leaves_orphan: true,
+        stop: if O::STOPS { stop } else { let_it_end },
+        reaped: None,
+        dispose: dispose::<O>,
+        free: free::<O>,
+    };
+}
+
+/// The future of an operation is gone, or wants it to end.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
+pub(super) unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
+    local.ring.borrow_mut().cancel(cell);
+}
+
+/// In place of [`stop`] for operations that are not stopped.
+///
+/// # Safety
+///
+/// See [`CellVTable::stop`].
+unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
+
+/// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
+///
+/// # Safety
+///
+/// See [`CellVTable::dispose`].
+unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
+    // SAFETY: settled and the caller's.
+    let outcome = unsafe { cell.as_ref().completion.outcome() };
+    // SAFETY: the caller's, and not used again.
+    let mut operation = unsafe { std::ptr::read(content_of::<O>(cell)) };
+    operation.take_flags(outcome.flags);
+    drop(operation.finish(into_result(outcome)));
+}

@@ -1,0 +1,70 @@
+//! What an operation learns of the ring that it is started on.
+
+use std::{fmt, io};
+
+use io_uring::squeue;
+use io_uring::types::Fd;
+
+use super::AnyFd;
+use crate::context::Local;
+
+/// The start of an operation: the ring it is started on, and how.
+///
+/// Given to [`Operation::entry`](super::Operation::entry), which turns what is bound to a ring into
+/// what the kernel understands there.
+pub struct Start<'a> {
+    local: &'a Local,
+    flags: squeue::Flags,
+}
+
+impl<'a> Start<'a> {
+    pub(crate) fn new(local: &'a Local, flags: squeue::Flags) -> Self {
+        Self { local, flags }
+    }
+
+    /// The ring's own thread.
+    pub(crate) fn local(&self) -> &'a Local {
+        self.local
+    }
+
+    /// The descriptor that the entry is about, for the constructors of [`io_uring::opcode`]. That
+    /// of a ring's table makes the entry one with `IOSQE_FIXED_FILE`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it belongs to another ring.
+    #[inline]
+    pub fn target(&mut self, fd: &AnyFd) -> io::Result<Fd> {
+        let (number, is_direct) = self.number(fd)?;
+        if is_direct {
+            self.flags |= squeue::Flags::FIXED_FILE;
+        }
+        Ok(Fd(number))
+    }
+
+    /// Another descriptor that the entry names, and whether it is one of the ring's table, for
+    /// operations that have a flag of their own for that.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it belongs to another ring.
+    #[inline]
+    pub fn number(&self, fd: &AnyFd) -> io::Result<(i32, bool)> {
+        match fd {
+            AnyFd::Shared(fd) => Ok((fd.target().0, false)),
+            AnyFd::Direct(fd) if fd.is_of(&self.local.shared) => Ok((fd.slot() as i32, true)),
+            AnyFd::Direct(fd) => Err(fd.foreign(&self.local.shared)),
+        }
+    }
+
+    /// What to set in the entry.
+    pub(crate) fn flags(&self) -> squeue::Flags {
+        self.flags
+    }
+}
+
+impl fmt::Debug for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("ring", &self.local.shared.index).finish_non_exhaustive()
+    }
+}
