@@ -13,6 +13,8 @@ mod close;
 mod content;
 mod descriptor;
 mod direct;
+mod direct_move;
+mod direct_open;
 mod future;
 mod linked;
 mod modifiers;
@@ -40,6 +42,11 @@ use io_uring::squeue;
 pub use close::{Close, close};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
+pub use direct_move::{InstallFd, RegisterFd};
+pub use direct_open::{
+    AcceptDirect, OpenAt2Direct, PipeDirect, SocketDirect, accept_direct, openat2_direct,
+    pipe_direct, socket_direct,
+};
 pub use future::Op;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};

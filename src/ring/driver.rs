@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::file_table::FileTable;
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -26,6 +27,7 @@ pub(crate) struct Ring {
     in_flight: usize,
     /// Those of them that the kernel was asked to stop.
     to_stop: Stopping,
+    files: FileTable,
     /// How often the kernel was entered.
     enters: u64,
 }
@@ -46,6 +48,7 @@ impl Ring {
             backlog: VecDeque::new(),
             in_flight: 0,
             to_stop: Stopping::default(),
+            files: FileTable::new(open.direct_descriptors),
             enters: 0,
         }
     }
@@ -157,6 +160,17 @@ impl Ring {
         let entry = opcode::AsyncCancel2::new(everything).build();
         // SAFETY: the entry points to nothing.
         unsafe { self.push(quiet(entry)) };
+    }
+
+    /// How many places the ring's table of files has; makes it if it is not there yet.
+    pub(crate) fn make_file_table(&mut self) -> io::Result<u32> {
+        self.files.make(&self.uring.submitter())
+    }
+
+    /// Another descriptor of this ring, for others to send files to.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the ring is open as long as `self` is there.
+        unsafe { BorrowedFd::borrow_raw(self.fd()) }.try_clone_to_owned()
     }
 
     /// Queues the request to close a file of the ring's table.

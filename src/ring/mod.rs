@@ -8,6 +8,7 @@ pub(crate) mod doorbell;
 mod driver;
 mod environment;
 mod features;
+mod file_table;
 mod operations;
 mod reaped;
 mod registered;
