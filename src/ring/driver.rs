@@ -119,6 +119,16 @@ impl Ring {
         self.send_cancel(cell);
     }
 
+    /// Nobody waits for the operation of `cell` any more, of which there is nothing left to stop.
+    pub(crate) fn wait_for(&mut self, cell: NonNull<CellHeader>) {
+        self.to_stop.wait_for(cell);
+    }
+
+    /// There is nothing left to stop of the operation of `cell`, although it has not come back.
+    pub(crate) fn cannot_stop(&mut self, cell: NonNull<CellHeader>) {
+        self.to_stop.cannot_stop(cell);
+    }
+
     fn send_cancel(&mut self, cell: NonNull<CellHeader>) {
         let entry = opcode::AsyncCancel::new(UserData::Cell(cell).into_bits()).build();
         let entry = quiet(entry).user_data(UserData::Cancel(cell).into_bits());
