@@ -254,7 +254,7 @@ fn a_cancelled_send_that_waits_for_room_gives_its_buffer_back() {
     let _limit = limit();
     let (ours, peer) = connected("127.0.0.1:0");
     Pool::new(1).block_on(async {
-        let kept = clog(&ours, &peer).await;
+        let kept = clog(&ours).await;
         let (mut cancelled, mut sent) = (0, Vec::new());
         for _ in 0..20 {
             let mut send = op::send_zc(&ours, vec![1; LARGE], 0);

@@ -27,6 +27,7 @@ mod poll;
 mod position;
 mod read;
 pub(crate) mod rest;
+mod returning;
 mod send_zc;
 mod socket;
 mod socket_option;
@@ -58,6 +59,7 @@ pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use poll::{PollAdd, poll_add};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
+pub use returning::Returning;
 pub use send_zc::{SendMsgZc, SendZc, send_zc, sendmsg_zc, sendto_zc};
 pub use socket::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
@@ -72,7 +74,7 @@ pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use transfer::{Recv, Send, recv, send};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
-pub use zero_copy::{Returning, ZERO_COPY_MIN, ZeroCopy, ZeroCopyOperation};
+pub use zero_copy::{ZERO_COPY_MIN, ZeroCopy, ZeroCopyOperation};
 
 /// What an operation asks of the kernel, and what the answer means.
 ///

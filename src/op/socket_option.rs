@@ -63,7 +63,7 @@ pub struct SetSockOpt<T> {
 /// # Errors
 ///
 /// Those of setsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, and for
-/// sockets that take no commands, such as Unix sockets; `ECANCELED` if it was cancelled.
+/// sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was cancelled.
 ///
 /// # Cancel safety
 ///
@@ -131,7 +131,7 @@ pub struct GetSockOpt<T> {
 /// # Errors
 ///
 /// Those of getsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, at
-/// another level, and for sockets that take no commands, such as Unix sockets; `ECANCELED` if it
+/// another level, and for sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it
 /// was cancelled.
 ///
 /// # Cancel safety
@@ -195,7 +195,7 @@ pub struct QueuedBytes {
 /// # Errors
 ///
 /// `EINVAL` for a socket that listens; [`Unsupported`](io::ErrorKind::Unsupported) on an older
-/// kernel, and for sockets that take no commands, such as Unix sockets; `ECANCELED` if it was
+/// kernel, and for sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was
 /// cancelled.
 ///
 /// # Cancel safety
@@ -295,9 +295,9 @@ fn explain(error: io::Error) -> io::Error {
     }
     io::Error::new(
         io::ErrorKind::Unsupported,
-        "this socket does not take the command through a ring: options need Linux 6.7, and a \
-         socket other than a Unix socket, and are read at level SOL_SOCKET only; elsewhere use the \
-         system call",
+        "this socket does not take the command through a ring: that needs Linux 6.7, for \
+         Unix sockets a newer one, and options are read at level SOL_SOCKET only; use the system \
+         call instead",
     )
 }
 

@@ -24,10 +24,10 @@ use std::{fmt, io, mem};
 
 use io_uring::{cqueue, squeue};
 
-use super::Start;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
 use super::future::{cancelled, check_opcode, into_result, not_on_a_ring, user_data_of};
+use super::{Returning, Start};
 use crate::buf::BufError;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
@@ -248,7 +248,8 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
             let State::Started(started) = mem::replace(&mut self.state, State::Finished) else {
                 unreachable!("called on what is started");
             };
-            let returning = Returning::waiting::<S>(started);
+            // SAFETY: `take` is for cells of `S`.
+            let returning = unsafe { Returning::in_kernel(started.without_kind(), take::<S>) };
             return Poll::Ready(Some(Ok((first.result as usize, returning))));
         }
         let Poll::Ready(operation) = self.take_ended(cx) else { return Poll::Pending };
@@ -261,8 +262,7 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
             Err(error) => Err(BufError { error, buffer: operation.into_buffer() }),
             Ok(count) => {
                 let was_copied = (self.copying == Copying::Always).then_some(true);
-                let state = BufferState::Here(operation.into_buffer());
-                Ok((count as usize, Returning { state, was_copied }))
+                Ok((count as usize, Returning::here(operation.into_buffer(), was_copied)))
             }
         };
         Poll::Ready(Some(output))
@@ -356,46 +356,6 @@ impl<S: ZeroCopyOperation> fmt::Debug for ZeroCopy<S> {
     }
 }
 
-/// A buffer that has been sent and that the kernel still reads: the future of its return.
-///
-/// Over a network the buffer comes back when the peer has confirmed what it has got, or the
-/// connection is given up. A pool that is shut down waits for that too, as long as it has time.
-///
-/// # Cancel safety
-///
-/// Dropping it is fine, at any time and on any thread: the buffer is freed when the kernel is done
-/// with it. If it is forgotten, the buffer is leaked.
-#[must_use = "the buffer comes back when this is awaited"]
-pub struct Returning<B> {
-    state: BufferState<B>,
-    was_copied: Option<bool>,
-}
-
-/// Takes the buffer out of a cell, and says whether its notification was a report.
-type Take<B> = unsafe fn(Started<()>) -> (B, bool);
-
-enum BufferState<B> {
-    Here(B),
-    /// In a cell, of a kind that the function knows.
-    InKernel(Started<()>, Take<B>),
-    Taken,
-}
-
-impl<B> Unpin for Returning<B> {}
-
-impl<B> Returning<B> {
-    fn waiting<S: ZeroCopyOperation<Buffer = B>>(started: Started<Sent<S>>) -> Self {
-        Self { state: BufferState::InKernel(started.without_kind(), take::<S>), was_copied: None }
-    }
-
-    /// Whether the kernel has copied the bytes nevertheless, as it does for a peer on the same
-    /// machine; known when the buffer has come back. `None` before, and from kernels that do not
-    /// say it. Since Linux 6.7.
-    pub fn was_copied(&self) -> Option<bool> {
-        self.was_copied
-    }
-}
-
 /// # Safety
 ///
 /// The cell is one of `Sent<S>`, settled, and its outcome has been given to the caller.
@@ -405,42 +365,6 @@ unsafe fn take<S: ZeroCopyOperation>(started: Started<()>) -> (S::Buffer, bool) 
     // SAFETY: the caller's promise.
     let sent = unsafe { started.into_content() };
     (sent.operation.into_buffer(), sent.is_reported)
-}
-
-impl<B> Future for Returning<B> {
-    type Output = B;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B> {
-        let this = self.get_mut();
-        let mut outcome = Outcome::default();
-        if let BufferState::InKernel(started, _) = &this.state {
-            // SAFETY: we are the future.
-            let polled = unsafe { started.header().completion.poll(cx.waker()) };
-            let Some(last) = polled else { return Poll::Pending };
-            outcome = last;
-        }
-        match mem::replace(&mut this.state, BufferState::Taken) {
-            BufferState::Here(buffer) => Poll::Ready(buffer),
-            BufferState::InKernel(started, take) => {
-                // SAFETY: made for this cell in `waiting`; the outcome has been given to us.
-                let (buffer, is_reported) = unsafe { take(started) };
-                this.was_copied = is_reported.then_some(outcome.result < 0);
-                Poll::Ready(buffer)
-            }
-            BufferState::Taken => panic!("a buffer that has come back was polled again"),
-        }
-    }
-}
-
-impl<B> fmt::Debug for Returning<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            BufferState::Here(_) => "here",
-            BufferState::InKernel(..) => "in the kernel",
-            BufferState::Taken => "taken",
-        };
-        f.debug_struct("Returning").field("state", &state).finish_non_exhaustive()
-    }
 }
 
 struct Types<S>(PhantomData<S>);

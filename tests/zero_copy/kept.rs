@@ -17,7 +17,6 @@ use crate::support::*;
 
 /// Reads to the end, or the reset, of the connection, and finds no byte of a buffer that was freed.
 fn read_all(mut peer: TcpStream) -> JoinHandle<usize> {
-    set_size(&peer, libc::SO_RCVBUF, 1 << 20);
     std::thread::spawn(move || {
         let (mut total, mut buffer) = (0, vec![0; 1 << 16]);
         while let Ok(count @ 1..) = peer.read(&mut buffer) {
@@ -35,7 +34,7 @@ fn a_buffer_that_nobody_waits_for_is_freed_when_the_peer_has_read_it() {
     let dropped = Count::new();
     let pool = Pool::new(1);
     pool.block_on(async {
-        let kept = clog_counted(&ours, &peer, &dropped).await;
+        let kept = clog_counted(&ours, &dropped).await;
         let (freed, left) = (dropped.get(), kept.len());
         drop(kept);
         for _ in 0..1000 {
@@ -60,7 +59,7 @@ fn a_buffer_dropped_elsewhere_is_freed_when_the_peer_has_read_it() {
     let dropped = Count::new();
     let pool = Pool::new(2);
     let (mut kept, freed) = pool.block_on(async {
-        let kept = clog_counted(&ours, &peer, &dropped).await;
+        let kept = clog_counted(&ours, &dropped).await;
         (kept, dropped.get())
     });
     let left = kept.len();
@@ -82,7 +81,7 @@ fn a_buffer_comes_back_when_the_connection_is_reset() {
     let (ours, peer) = connected("127.0.0.1:0");
     let pool = Pool::new(1);
     pool.block_on(async {
-        let kept = clog(&ours, &peer).await;
+        let kept = clog(&ours).await;
         network::reset(peer);
         for returning in kept {
             assert_eq!(returning.await.0.len(), 32 * 1024);
@@ -97,7 +96,7 @@ fn a_forgotten_buffer_is_never_freed_before_it_is_sent() {
     let dropped = Count::new();
     let pool = Pool::new(1);
     let freed = pool.block_on(async {
-        let kept = clog_counted(&ours, &peer, &dropped).await;
+        let kept = clog_counted(&ours, &dropped).await;
         kept.into_iter().for_each(forget);
         // What is forgotten keeps the connection, too.
         op::shutdown(&ours, Shutdown::Write).await.unwrap();
@@ -116,7 +115,7 @@ fn a_send_dropped_while_it_waits_for_room_frees_its_buffer_once() {
     let dropped = Count::new();
     let pool = Pool::new(2);
     let kept = pool.block_on(async {
-        let kept = clog(&ours, &peer).await;
+        let kept = clog(&ours).await;
         for round in 0..60 {
             let mut send = op::send_zc(&ours, Tracked::new(50_000, &dropped), 0);
             assert!(poll_once(&mut send, &own_waker().await).is_pending());
@@ -146,7 +145,7 @@ fn a_task_cancelled_with_a_buffer_in_the_kernel_waits_for_it() {
     let (told, hears) = std::sync::mpsc::channel();
     let (counted, reads_later) = (dropped.clone(), peer.try_clone().unwrap());
     let task = spawn_on(&pool.runtime(1), async move {
-        let kept = clog_counted(&ours, &peer, &counted).await;
+        let kept = clog_counted(&ours, &counted).await;
         told.send((kept.len(), counted.get())).unwrap();
         never().await;
         drop((kept, ours));
@@ -167,7 +166,7 @@ fn a_stopping_pool_waits_for_its_buffers() {
     let dropped = Count::new();
     let pool = Pool::new(1);
     let (mut kept, freed) = pool.block_on(async {
-        let kept = clog_counted(&ours, &peer, &dropped).await;
+        let kept = clog_counted(&ours, &dropped).await;
         (kept, dropped.get())
     });
     // One is dropped, the others are awaited where there is no ring, after theirs has gone.
@@ -193,7 +192,7 @@ fn forgotten_are_the_buffers_that_the_kernel_keeps_beyond_the_end_of_a_pool() {
     let (told, hears) = std::sync::mpsc::channel();
     let there = pool.runtime(1);
     let task = spawn_on(&pool.runtime(0), async move {
-        let mut kept = clog_counted(&ours, &peer, &counted).await;
+        let mut kept = clog_counted(&ours, &counted).await;
         op::shutdown(&ours, Shutdown::Write).await.unwrap();
         told.send(kept.len() + counted.get()).unwrap();
         // A task that lives on another ring by then has dropped one of them.
@@ -219,7 +218,7 @@ fn a_ring_whose_buffers_the_kernel_keeps_sleeps() {
     let pool = Pool::new(1);
     let other = Pool::new(1);
     let kept = pool.block_on(async {
-        let mut kept = clog(&ours, &peer).await;
+        let mut kept = clog(&ours).await;
         // One is dropped; one is dropped by somebody who was told to stop before.
         drop(kept.pop());
         let mut send = op::send_zc(&ours, vec![1; 50_000], 0);
@@ -245,7 +244,7 @@ fn the_waker_of_a_send_is_used_where_its_task_lives_by_then() {
     let (ours, peer) = connected("127.0.0.1:0");
     let pool = Pool::new(2);
     let reader = pool.block_on(async {
-        let kept = clog(&ours, &peer).await;
+        let kept = clog(&ours).await;
         let fd = ours.clone();
         let there = pool.runtime(1);
         let sender = spawn(async move {
@@ -274,7 +273,7 @@ fn a_waker_that_is_replaced_or_left_is_dropped() {
     let (ours, peer) = connected("127.0.0.1:0");
     let pool = Pool::new(1);
     pool.block_on(async {
-        let kept = clog(&ours, &peer).await;
+        let kept = clog(&ours).await;
         let mut send = op::send_zc(&ours, vec![1; 50_000], 0);
         let (first, _, first_dropped) = counting_waker();
         assert!(poll_once(&mut send, &first).is_pending());

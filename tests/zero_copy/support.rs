@@ -66,18 +66,12 @@ pub(crate) fn set_size(stream: &impl AsRawFd, option: i32, size: i32) {
 
 /// Sends, without a copy, until there is no room, to a peer that does not read; gives the buffers
 /// that the kernel still has.
-pub(crate) async fn clog(fd: &SharedFd, peer: &TcpStream) -> Vec<Returning<Tracked>> {
-    clog_counted(fd, peer, &Count::new()).await
+pub(crate) async fn clog(fd: &SharedFd) -> Vec<Returning<Tracked>> {
+    clog_counted(fd, &Count::new()).await
 }
 
 /// As [`clog`]; `dropped` counts the buffers that are freed.
-pub(crate) async fn clog_counted(
-    fd: &SharedFd,
-    peer: &TcpStream,
-    dropped: &Count,
-) -> Vec<Returning<Tracked>> {
-    // What does not fit at the peer's stays in our queue.
-    set_size(peer, libc::SO_RCVBUF, 4096);
+pub(crate) async fn clog_counted(fd: &SharedFd, dropped: &Count) -> Vec<Returning<Tracked>> {
     set_size(fd, libc::SO_SNDBUF, 1 << 17);
     let mut kept = Vec::new();
     // The kernel may move bytes on for a while after it has said that there is no room.
