@@ -194,10 +194,11 @@ fn forgotten_are_the_buffers_that_the_kernel_keeps_beyond_the_end_of_a_pool() {
     let task = spawn_on(&pool.runtime(0), async move {
         let mut kept = clog_counted(&ours, &counted).await;
         op::shutdown(&ours, Shutdown::Write).await.unwrap();
-        told.send(kept.len() + counted.get()).unwrap();
+        let all = kept.len() + counted.get();
         // A task that lives on another ring by then has dropped one of them.
         drop(kept.pop());
         switch_to(&there).await.unwrap();
+        told.send(all).unwrap();
         never().await;
         drop(kept);
     });
@@ -287,4 +288,27 @@ fn a_waker_that_is_replaced_or_left_is_dropped() {
         assert_eq!((second_dropped.get(), wakes.get()), (1, 0));
         drop((kept, peer));
     });
+}
+
+/// The memory is leaked, as above; here it is the task's own ring that cannot get it back.
+#[test]
+fn forgotten_are_the_buffers_of_a_task_whose_ring_stops_without_them() {
+    let _limit = limit();
+    let (ours, peer) = connected("127.0.0.1:0");
+    let dropped = Count::new();
+    let pool = Pool::new(1);
+    let (told, hears) = std::sync::mpsc::channel();
+    let counted = dropped.clone();
+    let task = spawn_on(&pool.runtime(0), async move {
+        let kept = clog_counted(&ours, &counted).await;
+        op::shutdown(&ours, Shutdown::Write).await.unwrap();
+        told.send(kept.len() + counted.get()).unwrap();
+        never().await;
+        drop(kept);
+    });
+    let all = next(&hears);
+    pool.shutdown(Duration::from_millis(50)).unwrap();
+    assert!(task.wait().is_err());
+    assert!(dropped.get() < all, "the kernel still has some of them");
+    read_all(peer).join().unwrap();
 }
