@@ -55,6 +55,14 @@ impl<O: Operation> Op<O> {
         Self { state: State::Refused(operation, error), flags: squeue::Flags::empty() }
     }
 
+    /// Changes what the operation asks for, if it has not begun.
+    pub(super) fn adjust(mut self, change: impl FnOnce(&mut O)) -> Self {
+        if let State::Unstarted(operation) | State::Refused(operation, _) = &mut self.state {
+            change(operation);
+        }
+        self
+    }
+
     /// Sets `flags` in the entry.
     pub(super) fn add_flags(&mut self, flags: squeue::Flags) {
         self.flags |= flags;

@@ -10,6 +10,7 @@ use io_uring::types::Timespec;
 use io_uring::{opcode, squeue};
 
 use super::linked::{self, sealed};
+use super::timeout::timespec;
 use super::{Op, Operation, Start};
 
 /// An operation that is stopped if it takes too long; made by [`Op::timeout`].
@@ -31,7 +32,7 @@ impl<O: Operation> Unpin for Timed<O> {}
 impl<O: Operation> Timed<O> {
     pub(super) fn new(mut operation: Op<O>, limit: Duration) -> Self {
         operation.add_flags(squeue::Flags::IO_LINK);
-        let limit = Op::new(LinkTimeout(Timespec::from(limit)));
+        let limit = Op::new(LinkTimeout(timespec(limit)));
         Self { operation, limit, is_started: false, ended: None }
     }
 
