@@ -51,6 +51,23 @@ pub(crate) fn limit_named(time: Duration, name: &str) -> Watchdog {
     Watchdog(alive)
 }
 
+/// Says that the calling test is left out, since `what` is missing here. Where nothing may be
+/// missing, which the variable `CI` tells, the test fails.
+pub(crate) fn skip(what: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    assert!(std::env::var_os("CI").is_none(), "`{test}` needs {what}, which is missing here");
+    // Past the harness, which keeps what a test prints from view if it passes.
+    let _ = writeln!(std::io::stderr(), "skipped: {test} needs {what}, which is missing here");
+}
+
+/// Whether an operation failed because this kernel lacks it; then the calling test is left out.
+pub(crate) fn lacks<T>(result: &std::io::Result<T>) -> bool {
+    let error = result.as_ref().err();
+    let error = error.filter(|error| error.kind() == std::io::ErrorKind::Unsupported);
+    error.inspect(|error| skip(&error.to_string())).is_some()
+}
+
 /// Waits until `condition` holds; whether it ever does is the watchdog's affair.
 pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
