@@ -48,7 +48,8 @@ pub struct Splice {
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// let (reader, writer) = std::io::pipe()?;
-/// let (reader, writer) = (SharedFd::from(OwnedFd::from(reader)), OwnedFd::from(writer).into());
+/// let (reader, writer) = (OwnedFd::from(reader).into(), OwnedFd::from(writer).into());
+/// let (reader, writer): (SharedFd, SharedFd) = (reader, writer);
 /// pool.block_on(async {
 ///     let file = op::openat2(None, "/proc/self/exe", libc::O_RDONLY, 0).await?;
 ///     let count = op::splice(&file, Some(1), &writer, None, 3, 0).await?;

@@ -1,0 +1,144 @@
+//! Timeouts by the kernel's clocks.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ringpool::Pool;
+use ringpool::op::{self, Clock, SharedFd, TimeoutEnd};
+
+use crate::common::limit;
+use crate::same::errno_of;
+use crate::support::{begin, pipe};
+
+const CLOCKS: [Clock; 3] = [Clock::Monotonic, Clock::Boottime, Clock::Realtime];
+const SHORT: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What the clock shows.
+fn now(clock: Clock) -> Duration {
+    let id = match clock {
+        Clock::Monotonic => libc::CLOCK_MONOTONIC,
+        Clock::Boottime => libc::CLOCK_BOOTTIME,
+        _ => return SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time outlives the call.
+    assert_eq!(unsafe { libc::clock_gettime(id, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[test]
+fn time_passes_by_every_clock() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        for clock in CLOCKS {
+            let begun = Instant::now();
+            let end = op::timeout(SHORT).clock(clock).await.unwrap();
+            assert_eq!(end, TimeoutEnd::Elapsed, "{clock:?}");
+            assert!(begun.elapsed() >= SHORT, "{clock:?} took {:?}", begun.elapsed());
+        }
+    });
+}
+
+#[test]
+fn a_time_to_come_is_waited_for_and_one_that_has_passed_is_not() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        for clock in CLOCKS {
+            let time = now(clock) + SHORT;
+            assert_eq!(op::timeout_at(clock, time).await.unwrap(), TimeoutEnd::Elapsed);
+            assert!(now(clock) >= time, "{clock:?}");
+            for passed in [time, Duration::ZERO, Duration::from_nanos(1)] {
+                let end = op::timeout_at(clock, passed).await.unwrap();
+                assert_eq!(end, TimeoutEnd::Elapsed, "{clock:?}");
+            }
+        }
+        assert_eq!(op::timeout(Duration::ZERO).await.unwrap(), TimeoutEnd::Elapsed);
+    });
+}
+
+#[test]
+fn completions_of_others_end_a_timeout_that_counts_them() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let mut timeout = op::timeout(LONG).after_completions(3);
+        begin(&mut timeout).await;
+        for _ in 0..2 {
+            op::nop().await.unwrap();
+            assert!(futures::poll!(&mut timeout).is_pending());
+        }
+        op::nop().await.unwrap();
+        assert_eq!(timeout.await.unwrap(), TimeoutEnd::Completions);
+    });
+}
+
+#[test]
+fn the_longest_times_are_no_error_and_can_be_cancelled() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        for time in [Duration::from_secs(1 << 40), Duration::from_secs(u64::MAX), Duration::MAX] {
+            for clock in CLOCKS {
+                for mut timeout in [op::timeout(time).clock(clock), op::timeout_at(clock, time)] {
+                    begin(&mut timeout).await;
+                    assert_eq!(errno_of(timeout.cancel().await), libc::ECANCELED);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn an_operation_with_the_longest_limit_is_not_stopped_at_once() {
+    let _limit = limit();
+    let (reader, writer) = pipe();
+    Pool::new(1).block_on(async {
+        for limit in [Duration::from_secs(1 << 63), Duration::MAX] {
+            let read = op::read(&reader, vec![0; 4]).timeout(limit);
+            let write = async {
+                op::nop().await.unwrap();
+                op::write(&writer, "salt").await.unwrap();
+            };
+            let (read, ()) = futures::join!(read, write);
+            assert_eq!(read.unwrap().1, b"salt");
+        }
+    });
+}
+
+#[test]
+fn a_chain_goes_on_behind_a_timeout_only_if_it_is_linked_hard() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let (end, next) = op::timeout(SHORT).link(op::nop()).await;
+        assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
+        assert_eq!(errno_of(next), libc::ECANCELED);
+        let (end, next) = op::timeout(SHORT).hard_link(op::nop()).await;
+        assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
+        next.unwrap();
+    });
+}
+
+#[test]
+fn many_timeouts_end_in_the_order_of_their_times() {
+    let _limit = limit();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let writer = SharedFd::from(OwnedFd::from(writer));
+    Pool::new(1).block_on(async {
+        let start = now(Clock::Monotonic) + SHORT;
+        let tasks = (0..50_u8).rev().map(|number| {
+            let time = start + Duration::from_millis(2) * u32::from(number);
+            let timeout = op::timeout_at(Clock::Monotonic, time);
+            let writer = writer.clone();
+            ringpool::spawn(async move {
+                timeout.await.unwrap();
+                op::write(&writer, vec![number]).await.unwrap();
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+    drop(writer);
+    let order: Vec<u8> = std::io::Read::bytes(reader).map(|byte| byte.unwrap()).collect();
+    assert_eq!(order.len(), 50);
+    assert!(order.is_sorted(), "{order:?}");
+}
