@@ -83,7 +83,7 @@ fn a_child_is_found_by_its_group_and_by_its_descriptor() {
             return;
         };
         assert_eq!(state.id(), child.id());
-        let child = Command::new("false").spawn().unwrap();
+        let mut child = Command::new("false").spawn().unwrap();
         // SAFETY: only numbers are passed.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
         // SAFETY: the call has just made it.
@@ -91,6 +91,7 @@ fn a_child_is_found_by_its_group_and_by_its_descriptor() {
         let by_fd = Children::PidFd(SharedFd::from(fd));
         let state = op::waitid(by_fd, libc::WEXITED).await.unwrap().unwrap();
         assert_eq!((state.id(), state.exit_status().code()), (child.id(), Some(1)));
+        assert_eq!(child.wait().unwrap_err().raw_os_error(), Some(libc::ECHILD));
     });
 }
 

@@ -1,10 +1,9 @@
 //! Timeouts by the kernel's clocks.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringpool::Pool;
-use ringpool::op::{self, Clock, SharedFd, TimeoutEnd};
+use ringpool::op::{self, Clock, TimeoutEnd};
 
 use crate::common::limit;
 use crate::same::errno_of;
@@ -115,30 +114,4 @@ fn a_chain_goes_on_behind_a_timeout_only_if_it_is_linked_hard() {
         assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
         next.unwrap();
     });
-}
-
-#[test]
-fn many_timeouts_end_in_the_order_of_their_times() {
-    let _limit = limit();
-    let (reader, writer) = std::io::pipe().unwrap();
-    let writer = SharedFd::from(OwnedFd::from(writer));
-    Pool::new(1).block_on(async {
-        let start = now(Clock::Monotonic) + SHORT;
-        let tasks = (0..50_u8).rev().map(|number| {
-            let time = start + Duration::from_millis(2) * u32::from(number);
-            let timeout = op::timeout_at(Clock::Monotonic, time);
-            let writer = writer.clone();
-            ringpool::spawn(async move {
-                timeout.await.unwrap();
-                op::write(&writer, vec![number]).await.unwrap();
-            })
-        });
-        for task in tasks.collect::<Vec<_>>() {
-            task.await.unwrap();
-        }
-    });
-    drop(writer);
-    let order: Vec<u8> = std::io::Read::bytes(reader).map(|byte| byte.unwrap()).collect();
-    assert_eq!(order.len(), 50);
-    assert!(order.is_sorted(), "{order:?}");
 }
