@@ -227,10 +227,9 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// pool.block_on(async {
 ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
 /// #   std::fs::remove_file(&path)?;
-///     let pieces = ["salt", " and ", "pepper"];
-///     let offsets = [0, 4, 9];
-///     let writes = std::iter::zip(pieces, offsets).map(|(piece, at)| op::write_at(&file, piece, at));
-///     for written in op::link(writes.collect::<Vec<_>>()).await {
+///     let pieces = [("salt", 0), (" and ", 4), ("pepper", 9)];
+///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece, offset));
+///     for written in op::link(Vec::from(writes)).await {
 ///         written?;
 ///     }
 ///     let chain = op::link((op::fdatasync(&file), op::read_at(&file, vec![0; 15], 0)));

@@ -256,11 +256,16 @@ impl Ring {
         }
     }
 
-    /// Submits what is queued and gets completions; does not wait.
+    /// Submits what is queued and gets the completions that the kernel holds back, if it says that
+    /// there are any; does not wait. What completes while it is submitted is there in any case, so
+    /// there is no need to have the kernel look for more.
     pub(crate) fn enter(&mut self) -> io::Result<()> {
         self.serve_backlog();
-        let queued = self.uring.submission().len() as u32;
-        let flags = EnterFlags::GETEVENTS;
+        let queue = self.uring.submission();
+        let is_held_back = queue.taskrun() || queue.cq_overflow();
+        let queued = queue.len() as u32;
+        drop(queue);
+        let flags = if is_held_back { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
         settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
     }
 

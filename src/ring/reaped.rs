@@ -110,7 +110,8 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be borrowed.
+    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be
+    /// borrowed.
     #[inline]
     pub(crate) fn complete(self, local: &Local) {
         if cqueue::more(self.outcome.flags) {
