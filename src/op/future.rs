@@ -61,6 +61,11 @@ impl<O: Operation> Op<O> {
         }
     }
 
+    /// Whether it is to wait for all others.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self.state, State::Unstarted(_, flags) if flags.contains(squeue::Flags::IO_DRAIN))
+    }
+
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
     /// with which it was done, or [`ECANCELED`](libc::ECANCELED), and in both cases all it owns.
     ///
@@ -96,7 +101,8 @@ impl<O: Operation> Op<O> {
         // The user's code, before anything is begun.
         let waker = cx.waker().clone();
         let mut fresh = Fresh::new(local, Types::<O>::VTABLE, waker, operation);
-        let mut start = Start::new(local, flags);
+        // The ring sees to the drain itself.
+        let mut start = Start::new(local, flags - squeue::Flags::IO_DRAIN);
         // The user's code, if the buffer is of a type of the user's.
         let entry = fresh.content().entry(&mut start);
         match entry.and_then(|entry| check_opcode(local, entry)) {
@@ -135,12 +141,18 @@ impl<O: Operation> Op<O> {
             None => self.take_back(not_on_a_ring()),
             Some(local) if local.stopping.get() => self.take_back(cancelled()),
             Some(local) => {
+                let is_drained = self.is_drained();
                 let Some(entry) = self.make_entry(local, cx) else { return };
                 self.begin();
                 local.counters().operations_started.add(1);
+                let mut ring = local.ring.borrow_mut();
+                if is_drained {
+                    // SAFETY: as below.
+                    return unsafe { ring.start_together(vec![entry], true) };
+                }
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
                 // data names, which stays until its completion has been reaped.
-                unsafe { local.ring.borrow_mut().start(entry) };
+                unsafe { ring.start(entry) };
             }
         });
     }

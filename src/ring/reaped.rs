@@ -50,7 +50,7 @@ impl UserData {
         bits as u64
     }
 
-    fn from_bits(bits: u64) -> Self {
+    pub(super) fn from_bits(bits: u64) -> Self {
         let bits = bits as usize;
         match bits & TAG_MASK {
             0 => NonNull::new(std::ptr::with_exposed_provenance_mut(bits))
@@ -98,6 +98,12 @@ impl Reaped {
             }
             UserData::Doorbell(_) | UserData::Cancel(_) | UserData::Nobody => Self::Nothing,
         }
+    }
+
+    /// An operation that was cancelled before it was submitted.
+    pub(super) fn refused(cell: NonNull<CellHeader>) -> Self {
+        let outcome = Outcome { result: -libc::ECANCELED, flags: 0 };
+        Self::Operation(Done { cell, outcome })
     }
 }
 
