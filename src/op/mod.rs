@@ -101,9 +101,9 @@ pub use xattr::{GetXattr, SetXattr, fgetxattr, fsetxattr, getxattr, setxattr};
 ///   (for which there is [`MultishotOperation`]) nor a zero copy send, which the kernel tells of
 ///   twice.
 /// * It completes on success, too: no `IOSQE_CQE_SKIP_SUCCESS`. It has no `IOSQE_IO_LINK` and no
-///   `IOSQE_IO_HARDLINK` either, which would bind it to an operation of somebody else's;
-///   [`Op::link`] is there for that. `IOSQE_BUFFER_SELECT` only if
-///   [`take_flags`](Operation::take_flags) takes over the buffer that the completion names.
+///   `IOSQE_IO_HARDLINK` either, which would bind it to an operation of somebody else's, and no
+///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. `IOSQE_BUFFER_SELECT`
+///   only if [`take_flags`](Operation::take_flags) takes over the buffer that the completion names.
 /// * It names descriptors only by [`Start::target`] and [`Start::number`], of an [`AnyFd`] that
 ///   `self` owns, so that they are not closed and reused meanwhile.
 /// * It does nothing to the ring, its tables and other operations: see [what is left
