@@ -69,7 +69,7 @@ pub fn cancel_fd(fd: &impl Descriptor) -> Op<Cancel> {
 }
 
 /// Stops all operations of one kind that the ring has under way: `IORING_OP_ASYNC_CANCEL` with
-/// `IORING_ASYNC_CANCEL_OP`. Since Linux 6.6.
+/// `IORING_ASYNC_CANCEL_OP`. Since Linux 6.7; that of 6.6 could do it, but does not tell.
 ///
 /// `opcode` is a `CODE` of [`raw::opcode`](super::raw::opcode). It is about the whole ring of the
 /// thread that polls it first, also about operations of other tasks, which get `ECANCELED` without
@@ -78,7 +78,8 @@ pub fn cancel_fd(fd: &impl Descriptor) -> Op<Cancel> {
 ///
 /// # Errors
 ///
-/// `EINVAL` on an older kernel; `ECANCELED` if it was cancelled itself.
+/// [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel; `ECANCELED` if it was cancelled
+/// itself.
 ///
 /// # Cancel safety
 ///
@@ -97,7 +98,7 @@ pub fn cancel_fd(fd: &impl Descriptor) -> Op<Cancel> {
 ///     let (timeout, cancelled) = futures::join!(timeout, cancel);
 ///     match cancelled {
 ///         Ok(count) => assert_eq!((count, timeout.is_err()), (1, true)),
-///         Err(error) => assert!(timeout.is_ok(), "before Linux 6.6: {error}"),
+///         Err(error) => assert!(timeout.is_ok(), "before Linux 6.7: {error}"),
 ///     }
 /// });
 /// ```
@@ -153,6 +154,10 @@ unsafe impl Operation for Cancel {
         Ok(match &self.0 {
             Which::All => cancel(ANY),
             Which::Opcode(opcode) => {
+                // Of kernels that do not know the flag not all refuse it.
+                if !start.has_operation(opcode::WaitId::CODE) {
+                    return Err(no_opcodes());
+                }
                 change(cancel(ALL | OPCODE), |fields| fields.len = u32::from(*opcode))
             }
             Which::Fd(fd) => {
@@ -173,4 +178,11 @@ unsafe impl Operation for Cancel {
 fn cancel(flags: u32) -> squeue::Entry {
     let entry = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build();
     change(entry, |fields| fields.operation_flags = flags)
+}
+
+#[cold]
+fn no_opcodes() -> io::Error {
+    let message = "this kernel cannot stop all operations of one kind, which is there since \
+                   Linux 6.7; stop them one by one";
+    io::Error::new(io::ErrorKind::Unsupported, message)
 }

@@ -73,7 +73,6 @@ impl<O: Operation> Op<O> {
     pub(super) fn is_drained(&self) -> bool {
         matches!(self.state, State::Unstarted(_, flags) if flags.contains(squeue::Flags::IO_DRAIN))
     }
-    }
 
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
     /// with which it was done, or [`ECANCELED`](libc::ECANCELED), and in both cases all it owns.

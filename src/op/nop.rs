@@ -102,20 +102,29 @@ unsafe impl Operation for NopWithResult {
     type Output = io::Result<u32>;
 
     fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        Ok(change(opcode::Nop::new().build(), |fields| {
+        let entry = opcode::Nop::new().build();
+        if self.0 == 0 {
+            return Ok(entry);
+        }
+        Ok(change(entry, |fields| {
             fields.operation_flags = INJECT_RESULT;
             fields.len = self.0 as u32;
         }))
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
-        match result {
-            // Older kernels do not look at the flag.
-            Ok(0) if self.0 != 0 => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "the NOP of this kernel gives no result but 0; it gives others since Linux 6.10",
-            )),
-            result => result,
+        // Older kernels do not look at the flag, or refuse it.
+        let is_ignored = self.0 != 0 && matches!(result, Ok(0));
+        let is_refused = matches!(&result, Err(error) if is_invalid(error));
+        if is_ignored || is_refused && self.0 != -libc::EINVAL {
+            let message = "the NOP of this kernel gives no result but 0; it gives others since \
+                           Linux 6.10";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
+        result
     }
+}
+
+fn is_invalid(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL)
 }

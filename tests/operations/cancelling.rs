@@ -7,7 +7,7 @@ use ringpool::op::{self, Op, Operation, SharedFd, raw::opcode};
 use ringpool::{Channel, Doorbell, Pool, spawn, spawn_on};
 
 use crate::common::limit;
-use crate::same::errno_of;
+use crate::same::{errno_of, is_missing};
 use crate::support::{begin, pipe};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -44,9 +44,9 @@ fn where_nothing_is_under_way_nothing_is_found() {
         assert_eq!(op::cancel_fd(&reader).await.unwrap(), 0);
         match op::cancel_opcode(opcode::Timeout::CODE).await {
             Ok(count) => assert_eq!(count, 0),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
-                println!("skipped: where_nothing_is_under_way_nothing_is_found needs Linux 6.6");
+            missing => {
+                let test = "where_nothing_is_under_way_nothing_is_found";
+                assert!(is_missing(&missing, test, "6.7"), "{missing:?}");
             }
         }
     });
@@ -86,9 +86,9 @@ fn operations_of_one_kind_are_stopped_and_no_others() {
                     assert_eq!(errno_of(timeout.await), libc::ECANCELED);
                 }
             }
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
-                println!("skipped: operations_of_one_kind_are_stopped needs Linux 6.6");
+            missing => {
+                let test = "operations_of_one_kind_are_stopped_and_no_others";
+                assert!(is_missing(&missing, test, "6.7"), "{missing:?}");
             }
         }
         op::write(&writer, "salt").await.unwrap();

@@ -35,6 +35,15 @@ fn their_read(file: &impl AsRawFd, flags: i32) -> std::io::Result<u64> {
     called(unsafe { libc::preadv2(file.as_raw_fd(), slices.as_mut_ptr().cast(), 1, 0, flags) })
 }
 
+/// A read of a pipe that must not wait.
+fn their_pipe_read(pipe: &impl AsRawFd) -> std::io::Result<u64> {
+    let mut buffer = [0; 10];
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    let (fd, slices) = (pipe.as_raw_fd(), slices.as_mut_ptr().cast());
+    // SAFETY: as above.
+    called(unsafe { libc::preadv2(fd, slices, 1, -1, libc::RWF_NOWAIT) })
+}
+
 /// Writes with every flag to `fd`, which is open on `ours` as `std_file` is on `theirs`.
 async fn compare_writes(fd: &impl Descriptor, ours: &Path, std_file: &fs::File, theirs: &Path) {
     for flags in WRITE_FLAGS {
@@ -91,6 +100,12 @@ fn a_read_that_must_not_wait_does_not() {
     let (reader, writer) = pipe();
     Pool::new(1).block_on(async {
         let error = op::read(&reader, vec![7; 10]).rw_flags(libc::RWF_NOWAIT).await.unwrap_err();
+        if error.error.raw_os_error() == Some(libc::EOPNOTSUPP) {
+            let theirs = their_pipe_read(&reader);
+            assert_eq!(theirs.unwrap_err().raw_os_error(), Some(libc::EOPNOTSUPP));
+            println!("skipped: a_read_that_must_not_wait_does_not needs a newer Linux for pipes");
+            return;
+        }
         assert_eq!(error.error.kind(), ErrorKind::WouldBlock);
         assert_eq!(error.buffer, [7; 10]);
         let error = op::readv(&reader, vec![[7; 10]]).rw_flags(libc::RWF_NOWAIT).await;
