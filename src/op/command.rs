@@ -86,18 +86,28 @@ pub unsafe fn uring_cmd<T: Send + 'static>(
 impl<T: Send + 'static> Op<UringCmd<T>> {
     /// Sets the `addr` field of the entry, which some drivers want.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Safety
     ///
     /// As for [`uring_cmd`].
+    #[track_caller]
     pub unsafe fn address(self, address: u64) -> Self {
         self.adjust(|command| command.address = Some(address))
     }
 
     /// Names a buffer that is registered with the ring for the driver to use.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Safety
     ///
     /// As for [`uring_cmd`]; nobody else may use the part of the buffer that the driver uses.
+    #[track_caller]
     pub unsafe fn registered_buffer(self, index: u16) -> Self {
         self.adjust(|command| command.registered_buffer = Some(index))
     }

@@ -101,6 +101,11 @@ pub fn futex_wait<F: Futex>(futex: F, expected: u32) -> Op<FutexWait<F>> {
 
 impl<F: Futex> Op<FutexWait<F>> {
     /// Waits only for wakes whose mask has a bit in common with this one.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
     pub fn mask(self, mask: u32) -> Self {
         self.adjust(|wait| wait.mask = mask)
     }
@@ -154,6 +159,11 @@ pub fn futex_wake<F: Futex>(futex: F, count: u32) -> Op<FutexWake<F>> {
 
 impl<F: Futex> Op<FutexWake<F>> {
     /// Wakes only waiters whose mask has a bit in common with this one.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
     pub fn mask(self, mask: u32) -> Self {
         self.adjust(|wake| wake.mask = mask)
     }

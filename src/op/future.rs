@@ -54,10 +54,16 @@ impl<O: Operation> Op<O> {
         Self { state: State::Refused(operation, error) }
     }
 
-    /// Changes what the operation asks for, if it has not begun.
+    /// Changes what the operation asks for.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
     pub(super) fn adjust(mut self, change: impl FnOnce(&mut O)) -> Self {
-        if let State::Unstarted(operation, _) | State::Refused(operation, _) = &mut self.state {
-            change(operation);
+        match &mut self.state {
+            State::Unstarted(operation, _) | State::Refused(operation, _) => change(operation),
+            _ => panic!("what an operation asks for has to be said before it is polled"),
         }
         self
     }

@@ -79,7 +79,7 @@ pub use start::Start;
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
-pub use timeout::{Clock, Timeout, TimeoutEnd, timeout, timeout_at};
+pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
 pub use transfer::{Recv, Send, recv, send};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};

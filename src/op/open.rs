@@ -94,6 +94,10 @@ impl Op<OpenAt2> {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if it would take the disk to find the file. A flag
     /// that the kernel does not know is `EINVAL`.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -110,6 +114,7 @@ impl Op<OpenAt2> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     pub fn resolve(self, flags: u64) -> Self {
         self.adjust(|open| open.how = open.how.resolve(flags))
     }

@@ -99,6 +99,10 @@ impl<B: IoBufMut> Op<Read<B>> {
     /// flag that the kernel or the file does not know is `EOPNOTSUPP`, as is `RWF_NOWAIT` for
     /// pipes and sockets on some older kernels.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -116,6 +120,7 @@ impl<B: IoBufMut> Op<Read<B>> {
     /// # Ok(())
     /// # }
     /// ```
+    #[track_caller]
     pub fn rw_flags(self, flags: i32) -> Self {
         self.adjust(|read| read.rw_flags = flags)
     }
@@ -234,6 +239,11 @@ pub fn readv<B: IoBufMut>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<ReadVecto
 
 impl<B: IoBufMut> Op<ReadVectored<B>> {
     /// Says how to read, by flags of `preadv2(2)`; those of [`Read`] are told of there.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
     pub fn rw_flags(self, flags: i32) -> Self {
         self.adjust(|read| read.rw_flags = flags)
     }

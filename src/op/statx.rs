@@ -62,6 +62,10 @@ impl Op<Statx> {
     /// A remote file system may answer sooner if it is asked for less. What was not asked for may
     /// be out of date, or zero.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -69,6 +73,7 @@ impl Op<Statx> {
     /// let kind = ringpool::op::statx(None, "/dev", 0).mask(libc::STATX_TYPE);
     /// assert!(pool.block_on(kind).unwrap().is_dir());
     /// ```
+    #[track_caller]
     pub fn mask(self, mask: u32) -> Self {
         self.adjust(|statx| statx.mask = mask)
     }

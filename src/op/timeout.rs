@@ -6,32 +6,8 @@ use std::time::Duration;
 use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, squeue};
 
+use super::timed::timespec_of;
 use super::{Op, Operation, Start};
-
-/// A clock that a [`timeout`] goes by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Clock {
-    /// `CLOCK_MONOTONIC`, that of [`Instant`](std::time::Instant): it stands still while the
-    /// machine sleeps.
-    #[default]
-    Monotonic,
-    /// `CLOCK_BOOTTIME`: it goes on while the machine sleeps. Since Linux 5.15.
-    Boottime,
-    /// `CLOCK_REALTIME`, that of [`SystemTime`](std::time::SystemTime), counted from the beginning
-    /// of 1970: it is set. Since Linux 5.15.
-    Realtime,
-}
-
-impl Clock {
-    fn flags(self) -> TimeoutFlags {
-        match self {
-            Self::Monotonic => TimeoutFlags::empty(),
-            Self::Boottime => TimeoutFlags::BOOTTIME,
-            Self::Realtime => TimeoutFlags::REALTIME,
-        }
-    }
-}
 
 /// What ended a [`timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +23,7 @@ pub enum TimeoutEnd {
 pub struct Timeout {
     time: Timespec,
     flags: TimeoutFlags,
-    clock: Clock,
+    clock: libc::clockid_t,
     completions: u32,
 }
 
@@ -70,27 +46,27 @@ pub struct Timeout {
 /// # Examples
 ///
 /// ```
-/// use ringpool::op::{self, Clock, TimeoutEnd};
+/// use ringpool::op::{self, TimeoutEnd};
 /// use std::time::Duration;
 ///
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// pool.block_on(async {
-///     let end = op::timeout(Duration::from_millis(1)).clock(Clock::Boottime).await?;
+///     let end = op::timeout(Duration::from_millis(1)).clock(libc::CLOCK_BOOTTIME).await?;
 ///     assert_eq!(end, TimeoutEnd::Elapsed);
 ///     Ok(())
 /// })
 /// # }
 /// ```
 pub fn timeout(time: Duration) -> Op<Timeout> {
-    Op::new(Timeout::make(time, TimeoutFlags::empty(), Clock::Monotonic))
+    Op::new(Timeout::make(time, TimeoutFlags::empty(), libc::CLOCK_MONOTONIC))
 }
 
 /// Ends when a clock shows `time`, counted from its zero: `IORING_OP_TIMEOUT` with
 /// `IORING_TIMEOUT_ABS`. Since Linux 5.4.
 ///
-/// A time that has passed ends at once. By [`Clock::Realtime`] it ends when the clock says so, also
-/// if that is set meanwhile.
+/// The clocks are those of [`Op::clock`](Op::<Timeout>::clock). A time that has passed ends at once.
+/// By `CLOCK_REALTIME` it ends when the clock says so, also if that is set meanwhile.
 ///
 /// # Errors
 ///
@@ -103,7 +79,7 @@ pub fn timeout(time: Duration) -> Op<Timeout> {
 /// # Examples
 ///
 /// ```
-/// use ringpool::op::{self, Clock};
+/// use ringpool::op;
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -111,24 +87,39 @@ pub fn timeout(time: Duration) -> Op<Timeout> {
 /// let soon = SystemTime::now() + Duration::from_millis(1);
 /// let since_1970 = soon.duration_since(UNIX_EPOCH).expect("it is later");
 /// pool.block_on(async {
-///     op::timeout_at(Clock::Realtime, since_1970).await?;
+///     op::timeout_at(libc::CLOCK_REALTIME, since_1970).await?;
 ///     assert!(SystemTime::now() >= soon);
 ///     Ok(())
 /// })
 /// # }
 /// ```
-pub fn timeout_at(clock: Clock, time: Duration) -> Op<Timeout> {
+pub fn timeout_at(clock: libc::clockid_t, time: Duration) -> Op<Timeout> {
     Op::new(Timeout::make(time, TimeoutFlags::ABS, clock))
 }
 
 impl Op<Timeout> {
-    /// The clock it goes by, in place of [`Clock::Monotonic`] or the one it was made with.
-    pub fn clock(self, clock: Clock) -> Self {
+    /// Goes by this clock, in place of `CLOCK_MONOTONIC` or the one it was made with.
+    ///
+    /// [`CLOCK_MONOTONIC`](libc::CLOCK_MONOTONIC), that of [`Instant`](std::time::Instant), stands
+    /// still while the machine sleeps; [`CLOCK_BOOTTIME`](libc::CLOCK_BOOTTIME) goes on;
+    /// [`CLOCK_REALTIME`](libc::CLOCK_REALTIME), that of [`SystemTime`](std::time::SystemTime), is
+    /// counted from the beginning of 1970, and can be set. Any other is
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput). The latter two since Linux 5.15.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
+    pub fn clock(self, clock: libc::clockid_t) -> Self {
         self.adjust(|timeout| timeout.clock = clock)
     }
 
     /// Ends it early when `count` other operations have completed on its ring, whosever they are,
     /// counted from when it begins.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
     ///
     /// # Examples
     ///
@@ -142,14 +133,15 @@ impl Op<Timeout> {
     /// assert_eq!(end.unwrap(), TimeoutEnd::Completions);
     /// nop.unwrap();
     /// ```
+    #[track_caller]
     pub fn after_completions(self, count: u32) -> Self {
         self.adjust(|timeout| timeout.completions = count)
     }
 }
 
 impl Timeout {
-    fn make(time: Duration, flags: TimeoutFlags, clock: Clock) -> Self {
-        Self { time: timespec(time), flags, clock, completions: 0 }
+    fn make(time: Duration, flags: TimeoutFlags, clock: libc::clockid_t) -> Self {
+        Self { time: timespec_of(time), flags, clock, completions: 0 }
     }
 }
 
@@ -160,7 +152,7 @@ unsafe impl Operation for Timeout {
     fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
         Ok(opcode::Timeout::new(&raw const self.time)
             .count(self.completions)
-            .flags(self.flags | self.clock.flags())
+            .flags(self.flags | clock_flags(self.clock)?)
             .build())
     }
 
@@ -183,9 +175,18 @@ impl std::fmt::Debug for Timeout {
     }
 }
 
-/// A time as the kernel takes it, for which the longest one is 292 years, and what is negative an
-/// error.
-pub(super) fn timespec(time: Duration) -> Timespec {
-    let seconds = time.as_secs().min(i64::MAX as u64);
-    Timespec::new().sec(seconds).nsec(time.subsec_nanos())
+/// The flags for a clock, if io_uring can go by it.
+fn clock_flags(clock: libc::clockid_t) -> io::Result<TimeoutFlags> {
+    match clock {
+        libc::CLOCK_MONOTONIC => Ok(TimeoutFlags::empty()),
+        libc::CLOCK_BOOTTIME => Ok(TimeoutFlags::BOOTTIME),
+        libc::CLOCK_REALTIME => Ok(TimeoutFlags::REALTIME),
+        _ => {
+            let message = format!(
+                "clock {clock} cannot be waited for here; CLOCK_MONOTONIC, CLOCK_BOOTTIME and \
+                 CLOCK_REALTIME can"
+            );
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    }
 }

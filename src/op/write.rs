@@ -106,6 +106,10 @@ impl<B: IoBuf> Op<Write<B>> {
     /// in memory, since 6.14. [`RWF_HIPRI`](libc::RWF_HIPRI) is `EINVAL`, for it takes a ring that
     /// only polls disks. A flag that the kernel or the file system does not know is `EOPNOTSUPP`.
     ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -125,6 +129,7 @@ impl<B: IoBuf> Op<Write<B>> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     pub fn rw_flags(self, flags: i32) -> Self {
         self.adjust(|write| write.rw_flags = flags)
     }
@@ -243,6 +248,11 @@ pub fn writev<B: IoBuf>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<WriteVector
 
 impl<B: IoBuf> Op<WriteVectored<B>> {
     /// Says how to write, by flags of `pwritev2(2)`; those of [`Write`] are told of there.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
     pub fn rw_flags(self, flags: i32) -> Self {
         self.adjust(|write| write.rw_flags = flags)
     }

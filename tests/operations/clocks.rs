@@ -1,28 +1,24 @@
 //! Timeouts by the kernel's clocks.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ringpool::Pool;
-use ringpool::op::{self, Clock, TimeoutEnd};
+use ringpool::op::{self, TimeoutEnd};
 
-use crate::common::limit;
+use crate::common::{limit, panic_of};
 use crate::same::errno_of;
 use crate::support::{begin, pipe};
 
-const CLOCKS: [Clock; 3] = [Clock::Monotonic, Clock::Boottime, Clock::Realtime];
+const CLOCKS: [libc::clockid_t; 3] =
+    [libc::CLOCK_MONOTONIC, libc::CLOCK_BOOTTIME, libc::CLOCK_REALTIME];
 const SHORT: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// What the clock shows.
-fn now(clock: Clock) -> Duration {
-    let id = match clock {
-        Clock::Monotonic => libc::CLOCK_MONOTONIC,
-        Clock::Boottime => libc::CLOCK_BOOTTIME,
-        _ => return SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-    };
+fn now(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the time outlives the call.
-    assert_eq!(unsafe { libc::clock_gettime(id, &mut time) }, 0);
+    assert_eq!(unsafe { libc::clock_gettime(clock, &mut time) }, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
@@ -114,4 +110,27 @@ fn a_chain_goes_on_behind_a_timeout_only_if_it_is_linked_hard() {
         assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
         next.unwrap();
     });
+}
+
+#[test]
+fn a_clock_that_cannot_be_waited_for_is_refused() {
+    let _limit = limit();
+    let timeout = op::timeout(SHORT).clock(libc::CLOCK_PROCESS_CPUTIME_ID);
+    let error = Pool::new(1).block_on(timeout).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("CLOCK_REALTIME can"), "{error}");
+}
+
+#[test]
+fn what_an_operation_asks_for_is_not_changed_once_it_has_begun() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let text = panic_of(|| {
+        pool.block_on(async {
+            let mut timeout = op::timeout(LONG);
+            begin(&mut timeout).await;
+            timeout.clock(libc::CLOCK_BOOTTIME).await
+        })
+    });
+    assert!(text.contains("before it is polled"), "{text}");
 }
