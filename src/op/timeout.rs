@@ -32,8 +32,7 @@ pub struct Timeout {
 /// [`time::sleep`](crate::time::sleep) costs less: its timers need no operation each. This one has
 /// the kernel's clocks, and can be a step of a chain.
 ///
-/// In a chain it counts as failed, as all operations do that give no success: what is linked behind
-/// it by [`link`](super::link()) is cancelled, and by [`hard_link`](super::hard_link()) begins.
+/// What is [linked](super::link()) behind it begins when the time has come.
 ///
 /// # Errors
 ///
@@ -152,7 +151,7 @@ unsafe impl Operation for Timeout {
     fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
         Ok(opcode::Timeout::new(&raw const self.time)
             .count(self.completions)
-            .flags(self.flags | clock_flags(self.clock)?)
+            .flags(self.flags | clock_flags(self.clock)? | TimeoutFlags::ETIME_SUCCESS)
             .build())
     }
 

@@ -12,7 +12,7 @@ use crate::same::{assert_same, errno_of};
 use crate::support::{Scratch, open, pipe};
 
 /// Gives every advice there is, and some there is not, on `fd` and on `std_fd`.
-async fn compare_fadvise(fd: &impl Descriptor, std_fd: &impl AsRawFd) {
+pub(crate) async fn compare_fadvise(fd: &impl Descriptor, std_fd: &impl AsRawFd) {
     for advice in -1..10 {
         for (offset, len) in [(0, 0), (4096, 4096), (0, 5 << 30), (1 << 40, 1), (1 << 63, 1)] {
             // SAFETY: only numbers are passed.

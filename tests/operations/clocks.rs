@@ -100,15 +100,25 @@ fn an_operation_with_the_longest_limit_is_not_stopped_at_once() {
 }
 
 #[test]
-fn a_chain_goes_on_behind_a_timeout_only_if_it_is_linked_hard() {
+fn a_chain_goes_on_behind_a_timeout_unless_that_is_cancelled() {
     let _limit = limit();
     Pool::new(1).block_on(async {
+        let begun = Instant::now();
         let (end, next) = op::timeout(SHORT).link(op::nop()).await;
         assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
-        assert_eq!(errno_of(next), libc::ECANCELED);
+        next.unwrap();
+        assert!(begun.elapsed() >= SHORT);
         let (end, next) = op::timeout(SHORT).hard_link(op::nop()).await;
         assert_eq!(end.unwrap(), TimeoutEnd::Elapsed);
         next.unwrap();
+        let chain = op::timeout(LONG).link(op::nop());
+        let (chain, stopped) = futures::join!(chain, async {
+            op::nop().await.unwrap();
+            op::cancel_all().await
+        });
+        assert!(stopped.unwrap() > 0);
+        assert_eq!(errno_of(chain.0), libc::ECANCELED);
+        assert_eq!(errno_of(chain.1), libc::ECANCELED);
     });
 }
 

@@ -15,7 +15,7 @@ const SOCKET_URING_OP_SIOCINQ: u32 = 0;
 const SOCKET_URING_OP_GETSOCKOPT: u32 = 2;
 
 /// What `fd` has to be read, by a command, which takes Linux 6.7.
-async fn waiting(fd: &impl Descriptor) -> Option<u32> {
+pub(crate) async fn waiting(fd: &impl Descriptor) -> Option<u32> {
     // SAFETY: the command points to nothing, and gives a number.
     let command = unsafe { op::uring_cmd(fd, SOCKET_URING_OP_SIOCINQ, [0; 16], "kept") };
     match command.await {

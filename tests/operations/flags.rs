@@ -45,7 +45,12 @@ fn their_pipe_read(pipe: &impl AsRawFd) -> std::io::Result<u64> {
 }
 
 /// Writes with every flag to `fd`, which is open on `ours` as `std_file` is on `theirs`.
-async fn compare_writes(fd: &impl Descriptor, ours: &Path, std_file: &fs::File, theirs: &Path) {
+pub(crate) async fn compare_writes(
+    fd: &impl Descriptor,
+    ours: &Path,
+    std_file: &fs::File,
+    theirs: &Path,
+) {
     for flags in WRITE_FLAGS {
         let one = op::write_at(fd, "salt", 2).rw_flags(flags).await;
         let their_one = their_write(std_file, "salt", 2, flags);

@@ -31,7 +31,7 @@ fn their_splice(
 }
 
 /// Moves parts of `file`, which has the bytes of `std_file`, into a pipe.
-async fn compare_splice_from(file: &impl Descriptor, std_file: &fs::File) {
+pub(crate) async fn compare_splice_from(file: &impl Descriptor, std_file: &fs::File) {
     for (offset, len) in [
         (Some(0), 10),
         (Some(5), 10),

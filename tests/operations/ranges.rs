@@ -15,7 +15,7 @@ use crate::support::{Scratch, open, pipe};
 const PUNCH: i32 = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
 
 /// Reserves and gives up ranges of `fd`, which is open on `ours`, and of `theirs`.
-async fn compare_fallocate(fd: &impl Descriptor, ours: &Path, theirs: &Path) {
+pub(crate) async fn compare_fallocate(fd: &impl Descriptor, ours: &Path, theirs: &Path) {
     let std_file = open(theirs);
     for (mode, offset, len) in [
         (0, 0, 10_000),
