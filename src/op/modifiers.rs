@@ -26,7 +26,7 @@ impl<O: Operation> Op<O> {
     ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
     /// #   std::fs::remove_file(&path)?;
     ///     let write = op::write_at(&file, b"salt".to_vec(), 0);
-///     let (written, synced) = write.link(op::fdatasync(&file)).await;
+    ///     let (written, synced) = write.link(op::fdatasync(&file)).await;
     ///     synced?; // which means that all was written
     ///     assert_eq!(written?.0, 4);
     ///     Ok(())
