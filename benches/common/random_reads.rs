@@ -99,7 +99,9 @@ impl<'a> BareReads<'a> {
         let mut pages = vec![Page([0; READ_LEN]); depth as usize];
         match means {
             Means::Plain => {}
-            Means::RegisteredBuffer => ring.register_buffer(pages.as_mut_ptr().cast(), depth as usize * READ_LEN),
+            Means::RegisteredBuffer => {
+                ring.register_buffer(pages.as_mut_ptr().cast(), depth as usize * READ_LEN);
+            }
             Means::DirectDescriptor => ring.register_file(file.as_raw_fd()),
         }
         Self { ring, file, means, pages, offsets: Offsets::new(1) }
