@@ -64,8 +64,8 @@ pub fn timeout(time: Duration) -> Op<Timeout> {
 /// Ends when a clock shows `time`, counted from its zero: `IORING_OP_TIMEOUT` with
 /// `IORING_TIMEOUT_ABS`. Since Linux 5.4.
 ///
-/// The clocks are those of [`Op::clock`](Op::<Timeout>::clock). A time that has passed ends at once.
-/// By `CLOCK_REALTIME` it ends when the clock says so, also if that is set meanwhile.
+/// The clocks are those of [`Op::clock`]. A time that has passed ends at once. By `CLOCK_REALTIME`
+/// it ends when the clock says so, also if that is set meanwhile.
 ///
 /// # Errors
 ///
