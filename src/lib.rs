@@ -111,6 +111,9 @@ mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
+#[path = "op/shots.rs"]
+mod shots;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 

@@ -56,7 +56,14 @@ impl<O: Operation> Op<O> {
     }
 
     /// Sets `flags` in the entry.
+    ///
+    /// # Panics
+    ///
+    /// If the entry is made already.
+    #[track_caller]
     pub(super) fn add_flags(&mut self, flags: squeue::Flags) {
+        let is_early = matches!(self.state, State::Unstarted(_) | State::Refused(..));
+        assert!(is_early, "{LATE}");
         self.flags |= flags;
     }
 
@@ -224,6 +231,10 @@ pub(super) fn not_on_a_ring() -> io::Error {
          await it in a task of a pool",
     )
 }
+
+/// Said to who links, drains or limits an operation that is under way.
+pub(super) const LATE: &str =
+    "how an operation is done, after what and for how long has to be said before it is polled";
 
 struct Types<O>(PhantomData<O>);
 

@@ -11,7 +11,7 @@ use std::{fmt, io};
 
 use io_uring::squeue;
 
-use super::future::{cancelled, not_on_a_ring};
+use super::future::{LATE, cancelled, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
 
@@ -212,6 +212,10 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// [`InvalidInput`](io::ErrorKind::InvalidInput). If one of them cannot be submitted, it gives the
 /// reason, and the others `ECANCELED`.
 ///
+/// # Panics
+///
+/// If an operation that another one follows has been polled already.
+///
 /// # Cancel safety
 ///
 /// As for each of the operations.
@@ -252,6 +256,10 @@ pub fn link<L: Steps>(mut steps: L) -> Linked<L> {
 /// # Errors
 ///
 /// As for [`link`], except that what follows a failed operation is done nevertheless.
+///
+/// # Panics
+///
+/// As for [`link`].
 ///
 /// # Cancel safety
 ///
@@ -361,14 +369,24 @@ macro_rules! longer_chains {
         impl<$($step: Step),+> Linked<($($step,)+)> {
             /// Lets `next` begin when the last operation of the chain has succeeded in full; see
             /// [`Op::link`].
+            ///
+            /// # Panics
+            ///
+            /// If the chain has been polled.
             pub fn link<Next: Step>(mut self, next: Next) -> Linked<($($step,)+ Next)> {
+                assert!(!self.is_started, "{LATE}");
                 self.steps.$last.add_link(squeue::Flags::IO_LINK);
                 Linked::new(($(self.steps.$at,)+ next))
             }
 
             /// Lets `next` begin when the last operation of the chain has ended; see
             /// [`Op::hard_link`].
+            ///
+            /// # Panics
+            ///
+            /// If the chain has been polled.
             pub fn hard_link<Next: Step>(mut self, next: Next) -> Linked<($($step,)+ Next)> {
+                assert!(!self.is_started, "{LATE}");
                 self.steps.$last.add_link(squeue::Flags::IO_HARDLINK);
                 Linked::new(($(self.steps.$at,)+ next))
             }

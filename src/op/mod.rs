@@ -7,6 +7,7 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+mod accept_multishot;
 pub(crate) mod address;
 pub(crate) mod cell;
 mod close;
@@ -25,11 +26,13 @@ mod poll;
 mod position;
 mod read;
 pub(crate) mod rest;
+mod shots;
 mod socket;
 mod start;
 mod statx;
 mod sync;
 mod timed;
+mod timeout_multishot;
 mod transfer;
 mod write;
 
@@ -37,6 +40,7 @@ use std::io;
 
 use io_uring::squeue;
 
+pub use accept_multishot::{AcceptMultishot, accept_multishot};
 pub use close::{Close, close};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
@@ -46,7 +50,7 @@ pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use nop::{Nop, nop};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
-pub use poll::{PollAdd, poll_add};
+pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use socket::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
@@ -56,6 +60,7 @@ pub use start::Start;
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
+pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
 pub use transfer::{Recv, Send, recv, send};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 

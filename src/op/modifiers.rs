@@ -14,6 +14,10 @@ impl<O: Operation> Op<O> {
     /// transfers less than it was to, `next` is cancelled and gives
     /// [`ECANCELED`](libc::ECANCELED). See [`link`](super::link()) for longer chains.
     ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -41,6 +45,10 @@ impl<O: Operation> Op<O> {
     /// Since Linux 5.5.
     ///
     /// See [`hard_link`](super::hard_link()).
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     pub fn hard_link<N: Step>(mut self, next: N) -> Linked<(Self, N)> {
         self.add_flags(squeue::Flags::IO_HARDLINK);
         Linked::new((self, next))
@@ -52,6 +60,10 @@ impl<O: Operation> Op<O> {
     /// It counts for the whole ring of the thread that polls it first: also the operations of
     /// other tasks wait, and for all of them. So an operation that never ends, such as an accept
     /// that nobody connects to, holds up the ring.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///
@@ -71,6 +83,10 @@ impl<O: Operation> Op<O> {
     ///
     /// For what is known to block, such as opening a file on a slow disk. Each such operation takes
     /// one of the ring's few kernel threads, and costs some microseconds more.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///
@@ -92,6 +108,10 @@ impl<O: Operation> Op<O> {
     /// If time is up it fails with [`TimedOut`](std::io::ErrorKind::TimedOut), and gives back what
     /// it owns. An operation that wins the race gives its result. One that the kernel cannot stop,
     /// such as a read of a disk that is under way, gives its result too, late.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///
