@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_core::stream::FusedStream;
 use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, squeue};
 
@@ -80,7 +81,7 @@ impl Multishot<TimeoutMultishot> {
     ///
     /// If it has been polled.
     pub fn count(mut self, ticks: u32) -> Self {
-        self.before_it_begins().left = Some(AtomicU32::new(ticks));
+        self.before_it_begins(|timer| timer.left = Some(AtomicU32::new(ticks)));
         if ticks == 0 {
             self.stop();
         }
@@ -95,12 +96,16 @@ impl Multishot<TimeoutMultishot> {
     ///
     /// If it has been polled.
     pub fn clock(mut self, clock: libc::clockid_t) -> Self {
-        self.before_it_begins().clock = clock;
+        self.before_it_begins(|timer| timer.clock = clock);
         self
     }
 
-    fn before_it_begins(&mut self) -> &mut TimeoutMultishot {
-        self.idle_mut().expect("a timer is changed before it is polled, not while it runs")
+    #[track_caller]
+    fn before_it_begins(&mut self, change: impl FnOnce(&mut TimeoutMultishot)) {
+        match self.idle_mut() {
+            Some(timer) => change(timer),
+            None => assert!(self.is_terminated(), "a timer is set before it is polled, not later"),
+        }
     }
 }
 
