@@ -133,6 +133,8 @@ mod builder;
 #[cfg(not(ringpool_loom))]
 mod capabilities;
 #[cfg(not(ringpool_loom))]
+pub mod consume;
+#[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
