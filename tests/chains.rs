@@ -1,4 +1,4 @@
-//! Chains of operations: linked, hard linked, forced to another thread, timed.
+//! Chains of operations: linked, hard linked, drained, forced to another thread, timed.
 
 mod common;
 mod network;
@@ -561,4 +561,102 @@ fn what_is_said_too_late_of_an_operation_is_a_panic() {
         chain
     });
     assert!(panic_of(move || drop(chain.link(op::nop()))).contains("before it is polled"));
+}
+
+#[test]
+fn a_drained_operation_works_on_a_ring_that_has_cancelled_and_sent_messages() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(2);
+    let (reader, _writer) = pipe();
+    pool.block_on(async {
+        for _ in 0..20 {
+            op::nop().drain().await.unwrap();
+            assert!(op::read(&reader, vec![0; 4]).now_or_never().is_none());
+            spawn_on(&pool.runtime(1), async {}).await.unwrap();
+            yield_now().await;
+            op::nop().drain().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_drained_chain_waits_for_all_before_it_and_lets_none_pass() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let (reader, mut writer) = pipe();
+    pool.block_on(async {
+        let order = Count::new();
+        let counted = || order.clone();
+        let (first, chain, last) = (counted(), counted(), counted());
+        let before = spawn(op::read(&reader, vec![0; 1]).map(move |read| {
+            first.add();
+            (first.get(), read.unwrap().0)
+        }));
+        yield_now().await;
+        let drained = op::link((op::nop().drain(), op::nop().timeout(LONG)));
+        let drained = spawn(drained.map(move |(one, two)| {
+            one.and(two).unwrap();
+            chain.add();
+            chain.get()
+        }));
+        yield_now().await;
+        let after = spawn(op::nop().map(move |nop| {
+            nop.unwrap();
+            last.add();
+            last.get()
+        }));
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        assert_eq!(order.get(), 0);
+        writer.write_all(b"x").unwrap();
+        assert_eq!(before.await.unwrap(), (1, 1));
+        assert_eq!((drained.await.unwrap(), after.await.unwrap()), (2, 3));
+    });
+}
+
+#[test]
+fn a_drained_operation_that_is_dropped_or_cancelled_while_it_waits_lets_the_others_go() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(2);
+    let (reader, _writer) = pipe();
+    pool.block_on(async {
+        let mut waiting = op::read(&reader, vec![0; 1]);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        for round in 0..6 {
+            let mut drained = op::nop().drain();
+            assert!(futures::poll!(&mut drained).is_pending());
+            let mut behind = op::nop();
+            assert!(futures::poll!(&mut behind).is_pending());
+            match round % 3 {
+                0 => drop(drained),
+                1 => assert_eq!(errno(drained.cancel().await), CANCELED),
+                _ => on_a_plain_thread(move || drop(drained)),
+            }
+            behind.await.unwrap();
+        }
+        assert_eq!(errno_and_buffer(waiting.cancel().await).0, CANCELED);
+    });
+}
+
+#[test]
+fn a_ring_stops_although_operations_wait_behind_a_drain() {
+    let (_alone, _limit) = (alone(), limit());
+    let (reader, _writer) = pipe();
+    let pool = Pool::new(1);
+    let (read, drained, behind) = pool.block_on(async {
+        let mut all = (op::read(&reader, vec![0; 1]), op::nop().drain(), op::nop());
+        assert!(futures::poll!(&mut all.0).is_pending());
+        assert!(futures::poll!(&mut all.1).is_pending());
+        assert!(futures::poll!(&mut all.2).is_pending());
+        all
+    });
+    shut_down(&pool);
+    futures::executor::block_on(async {
+        assert_eq!(errno_and_buffer(read.await).0, CANCELED);
+        assert_eq!(errno(drained.await), CANCELED);
+        behind.await.map_err(|error| error.raw_os_error()).unwrap_or_else(|error| {
+            assert_eq!(error, CANCELED);
+        });
+    });
 }

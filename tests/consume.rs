@@ -269,7 +269,7 @@ fn connections_pass_through_a_channel_and_what_does_not_fit_waits_with_the_kerne
     {
         let pool = Pool::new(2);
         let (sender, receiver) = Channel::bounded(2).split();
-        pool.block_on(async {
+        let clients = pool.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let clients =
@@ -290,9 +290,9 @@ fn connections_pass_through_a_channel_and_what_does_not_fit_waits_with_the_kerne
             let given_back = accepting.await.unwrap().unwrap_err();
             peers.insert(given_back.peer_addr().unwrap());
             assert_eq!(peers.len(), 201);
-            drop(given_back);
-            assert!(clients.iter().all(is_ended));
+            clients
         });
+        assert!(clients.iter().all(is_ended));
     }
     assert_eq!(open_fds(), before);
 }

@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, squeue};
 use network::{alone, connect, is_ended, open_fds};
 use ringpool::op::{self, After, Multishot, MultishotOperation, SharedFd, Shot, Start};
+use ringpool::time::sleep;
 use ringpool::{Pool, current, spawn_on, switch_to, yield_now};
 
 /// A listener, and its address.
@@ -617,6 +618,50 @@ fn a_pool_that_is_dropped_ends_its_streams() {
         assert_eq!((alive.load(Ordering::SeqCst), gone.get()), (0, 1));
     }
     assert_eq!(open_fds(), before);
+}
+
+/// An operation that holds its own stream, and drops it when its completion comes.
+struct DropsItself(Arc<Mutex<Option<Multishot<DropsItself>>>>, #[expect(dead_code)] CountsDrop);
+
+// SAFETY: the entry points to nothing.
+unsafe impl MultishotOperation for DropsItself {
+    type Item = ();
+
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        Ok(opcode::Nop::new().build())
+    }
+
+    fn item(&self, _: Shot) -> Option<io::Result<()>> {
+        let stream = self.0.lock().unwrap().take();
+        drop(stream);
+        Some(Ok(()))
+    }
+
+    fn after(&mut self, _: Shot) -> After {
+        After::Again
+    }
+}
+
+#[test]
+fn a_stream_that_is_dropped_by_its_own_operation_is_over_and_not_asked_for_again() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let (own, gone) = (Arc::new(Mutex::new(None)), Count::new());
+    pool.block_on(async {
+        let mut stream = Multishot::new(DropsItself(own.clone(), gone.on_drop()));
+        assert!(stream.next().now_or_never().is_none());
+        *own.lock().unwrap() = Some(stream);
+        while gone.get() == 0 {
+            yield_now().await;
+        }
+        sleep(Duration::from_millis(5)).await;
+        let before = current().unwrap().metrics().enters;
+        sleep(Duration::from_millis(100)).await;
+        let enters = current().unwrap().metrics().enters - before;
+        assert!(enters < 50, "{enters} system calls in a tenth of a second of rest");
+    });
+    shut_down(&pool);
+    assert_eq!(gone.get(), 1);
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub trait Consume: Stream + Unpin + Sized {
     /// let pool = ringpool::Pool::new(2);
     /// pool.block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    ///     let clients = [(); 3].map(|()| std::net::TcpStream::connect(listener.local_addr().unwrap()));
+    ///     let address = listener.local_addr()?;
+    ///     let clients = [(); 3].map(|()| std::net::TcpStream::connect(address));
     ///     let three = listener.incoming().take(3);
     ///     three.for_each_spawn(greet).round_robin(pool.runtimes()).at_most(100).await;
     ///     for client in clients {

@@ -235,8 +235,8 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// pool.block_on(async {
 ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
 /// #   std::fs::remove_file(&path)?;
-///     let pieces = [("salt", 0), (" and ", 4), ("pepper", 9)];
-///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece, offset));
+///     let pieces = [(&b"salt"[..], 0), (b" and ", 4), (b"pepper", 9)];
+///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece.to_vec(), offset));
 ///     for written in op::link(Vec::from(writes)).await {
 ///         written?;
 ///     }
