@@ -7,6 +7,7 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+mod accept_multishot;
 pub(crate) mod address;
 mod advise;
 mod cancel;
@@ -39,6 +40,7 @@ mod read;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
+mod shots;
 mod socket;
 mod socket_option;
 mod splice;
@@ -47,6 +49,7 @@ mod statx;
 mod sync;
 mod timed;
 mod timeout;
+mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
@@ -57,6 +60,7 @@ use std::io;
 
 use io_uring::squeue;
 
+pub use accept_multishot::{AcceptMultishot, accept_multishot};
 pub use advise::{Fadvise, Madvise, fadvise, madvise};
 pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
@@ -78,7 +82,7 @@ pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
-pub use poll::{PollAdd, poll_add};
+pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use returning::Returning;
@@ -96,6 +100,7 @@ pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
+pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
 pub use transfer::{Recv, Send, recv, send};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
