@@ -13,6 +13,8 @@ mod close;
 mod content;
 mod descriptor;
 mod direct;
+mod fixed;
+mod fixed_vectored;
 mod future;
 mod linked;
 mod modifiers;
@@ -40,7 +42,13 @@ use io_uring::squeue;
 pub use close::{Close, close};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
+pub use fixed::{ReadFixed, WriteFixed, read_fixed, read_fixed_at, write_fixed, write_fixed_at};
+pub use fixed_vectored::{
+    ReadVectoredFixed, WriteVectoredFixed, readv_fixed, readv_fixed_at, writev_fixed,
+    writev_fixed_at,
+};
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use nop::{Nop, nop};

@@ -6,6 +6,7 @@ use io_uring::squeue;
 use io_uring::types::Fd;
 
 use super::AnyFd;
+use crate::buf::RegisteredBuffer;
 use crate::context::Local;
 
 /// The start of an operation: the ring it is started on, and how.
@@ -55,6 +56,17 @@ impl<'a> Start<'a> {
             AnyFd::Direct(fd) if fd.is_of(&self.local.shared) => Ok((fd.slot() as i32, true)),
             AnyFd::Direct(fd) => Err(fd.foreign(&self.local.shared)),
         }
+    }
+
+    /// The buffer index of a registered buffer, for the constructors of [`io_uring::opcode`] that
+    /// take one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not registered on this ring.
+    #[inline]
+    pub fn registered(&self, buffer: &RegisteredBuffer) -> io::Result<u16> {
+        buffer.place_on(&self.local.shared)
     }
 
     /// What to set in the entry.

@@ -64,7 +64,7 @@ unsafe impl Operation for Statx {
         let answer = self.answer.as_mut_ptr().cast();
         Ok(opcode::Statx::new(self.place.directory(), self.place.path(), answer)
             .flags(self.flags)
-            .mask(libc::STATX_BASIC_STATS | libc::STATX_BTIME)
+            .mask(libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN)
             .build())
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::buffers::BufferTable;
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -28,6 +29,7 @@ pub(crate) struct Ring {
     to_stop: Stopping,
     /// How often the kernel was entered.
     enters: u64,
+    buffers: BufferTable,
 }
 
 /// An entry that found the queue full.
@@ -47,7 +49,13 @@ impl Ring {
             in_flight: 0,
             to_stop: Stopping::default(),
             enters: 0,
+            buffers: BufferTable::default(),
         }
+    }
+
+    /// The table of registered buffers, and the ring that it belongs to.
+    pub(super) fn buffers(&mut self) -> (&mut BufferTable, &IoUring) {
+        (&mut self.buffers, &self.uring)
     }
 
     pub(crate) fn features(&self) -> &Features {
