@@ -6,7 +6,7 @@ use super::{IoBuf, IoBufMut};
 
 /// A part of a buffer, which operations take for a buffer of its own.
 ///
-/// Made by [`IoBuf::slice`]. It owns the whole, and [`into_inner`](Slice::into_inner) gives it back.
+/// Made by [`IoBuf::slice`]. It owns the whole, which [`into_inner`](Slice::into_inner) gives back.
 ///
 /// A read fills the part from its beginning, and the part is then as long as what was read. What
 /// the buffer has before and behind that stays: the buffer is lengthened if the read went beyond
