@@ -141,7 +141,10 @@ fn more_than_may_be_locked_is_an_error_that_names_the_limit() {
             let some = RegisteredBuffers::new(5, MEBIBYTE).unwrap();
             assert!(RegisteredBuffers::new(5, MEBIBYTE).is_err());
             drop(some);
-            RegisteredBuffers::new(5, MEBIBYTE).expect("what has gone counts no more");
+            // What has gone counts no more; Linux 6.1 takes a moment to let go of it.
+            while RegisteredBuffers::new(5, MEBIBYTE).is_err() {
+                yield_now().await;
+            }
         });
     });
 }
