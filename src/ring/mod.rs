@@ -6,6 +6,7 @@
 
 mod buffers;
 pub(crate) mod doorbell;
+mod draining;
 mod driver;
 mod environment;
 mod features;
