@@ -92,6 +92,10 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
+//!
 //! # Where io_uring cannot be used
 //!
 //! Linux 6.1 or newer is needed, and containers may forbid io_uring altogether. [`Builder::build`]

@@ -21,6 +21,8 @@ mod direct_move;
 mod direct_open;
 mod epoll;
 mod fields;
+mod fixed;
+mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
@@ -73,8 +75,14 @@ pub use direct_open::{
     pipe_direct, socket_direct,
 };
 pub use epoll::{EpollCtl, EpollWait, epoll_ctl, epoll_wait};
+pub use fixed::{ReadFixed, WriteFixed, read_fixed, read_fixed_at, write_fixed, write_fixed_at};
+pub use fixed_vectored::{
+    ReadVectoredFixed, WriteVectoredFixed, readv_fixed, readv_fixed_at, writev_fixed,
+    writev_fixed_at,
+};
 pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv, futex_wake};
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use nop::{Nop, NopWithResult, nop, nop_with_result};
