@@ -154,6 +154,8 @@ mod sleep;
 #[cfg(not(ringpool_loom))]
 mod stop;
 #[cfg(not(ringpool_loom))]
+mod stream;
+#[cfg(not(ringpool_loom))]
 mod switch;
 #[cfg(not(ringpool_loom))]
 pub mod task;

@@ -5,14 +5,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Flow;
 use crate::buf::{BufError, BufResult, IoBuf};
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
-use crate::op::{self, Op, SharedFd};
+use crate::op::{Op, SharedFd};
 
 /// What a stream knows about its writes.
 #[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     /// A write that was dropped in flight; it has to end before the next one begins.
     parked: Option<Box<dyn ParkedWrite>>,
 }
@@ -30,26 +31,24 @@ trait ParkedWrite: Send {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-impl<B: IoBuf> ParkedWrite for Sending<B> {
+impl<F: Flow, B: IoBuf> ParkedWrite for Sending<F, B> {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_sent(fd, cx).map(|result| result.map(drop).map_err(io::Error::from))
     }
 }
 
 /// Bytes on their way to the kernel.
-struct Sending<B: IoBuf> {
-    operation: Op<op::Send<Rest<B>>>,
+struct Sending<F: Flow, B: IoBuf> {
+    operation: Op<F::Send<Rest<B>>>,
     /// Goes on until all is sent.
     sends_all: bool,
     /// The operation has been polled before.
     is_old: bool,
 }
 
-impl<B: IoBuf> Sending<B> {
+impl<F: Flow, B: IoBuf> Sending<F, B> {
     fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
-        // The kernel does the waiting between two parts better than we could.
-        let flags = if sends_all { libc::MSG_WAITALL } else { 0 };
-        Self { operation: op::send(fd, rest, flags), sends_all, is_old: false }
+        Self { operation: F::send(fd, rest, sends_all), sends_all, is_old: false }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
@@ -77,24 +76,24 @@ impl<B: IoBuf> Sending<B> {
 }
 
 /// A write of what there is room for, or of all.
-pub(super) struct Writing<'a, B: IoBuf> {
+pub(super) struct Writing<'a, F: Flow, B: IoBuf> {
     fd: &'a SharedFd,
     slot: &'a Slot<Outgoing>,
     sends_all: bool,
-    state: State<'a, B>,
+    state: State<'a, F, B>,
 }
 
-enum State<'a, B: IoBuf> {
+enum State<'a, F: Flow, B: IoBuf> {
     New(B),
     /// An earlier write, which was dropped, has to end first.
     Queued(Claim<'a, Outgoing>, B),
-    Sending(Claim<'a, Outgoing>, Sending<B>),
+    Sending(Claim<'a, Outgoing>, Sending<F, B>),
     Finished,
 }
 
-impl<B: IoBuf> Unpin for Writing<'_, B> {}
+impl<F: Flow, B: IoBuf> Unpin for Writing<'_, F, B> {}
 
-impl<'a, B: IoBuf> Writing<'a, B> {
+impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
     pub(super) fn new(
         fd: &'a SharedFd,
         slot: &'a Slot<Outgoing>,
@@ -137,7 +136,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     }
 }
 
-impl<B: IoBuf> Future for Writing<'_, B> {
+impl<F: Flow, B: IoBuf> Future for Writing<'_, F, B> {
     type Output = BufResult<usize, B>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -173,7 +172,7 @@ impl<B: IoBuf> Future for Writing<'_, B> {
     }
 }
 
-impl<B: IoBuf> Drop for Writing<'_, B> {
+impl<F: Flow, B: IoBuf> Drop for Writing<'_, F, B> {
     fn drop(&mut self) {
         if let State::Sending(mut claim, sending) =
             std::mem::replace(&mut self.state, State::Finished)
