@@ -134,6 +134,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod io;
+#[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
 mod metrics;

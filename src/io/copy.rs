@@ -36,7 +36,7 @@ where
     W: AsyncWriteOwned,
 {
     let mut copying = Copying { reader, writer, direction: Direction::new(false) };
-    poll_fn(|cx| copying.direction.poll(copying.reader, copying.writer, cx)).await
+    poll_fn(|cx| copying.poll(cx)).await
 }
 
 /// Copies in both directions, as a proxy does, until both have ended; gives how many bytes came
@@ -91,12 +91,8 @@ where
     A: AsyncReadOwned + AsyncWriteOwned,
     B: AsyncReadOwned + AsyncWriteOwned,
 {
-    let mut copying = Bidirectional {
-        a,
-        b,
-        from_a: Direction::new(true),
-        from_b: Direction::new(true),
-    };
+    let mut copying =
+        Bidirectional { a, b, from_a: Direction::new(true), from_b: Direction::new(true) };
     poll_fn(|cx| copying.poll(cx)).await
 }
 
@@ -114,7 +110,9 @@ struct Direction<R: AsyncReadOwned, W: AsyncWriteOwned> {
 #[derive(Clone, Copy)]
 enum Stage {
     /// A piece has to be read; a read may be under way.
-    Reads { is_under_way: bool },
+    Reads {
+        is_under_way: bool,
+    },
     /// There is a piece in the buffer that the writer has not been given.
     Writes,
     Ends,
@@ -150,10 +148,7 @@ impl<R: AsyncReadOwned, W: AsyncWriteOwned> Direction<R, W> {
                     ready!(self.poll_piece(reader, writer, cx))?
                 }
                 Stage::Writes => {
-                    let given = writer.poll_write_owned(&mut self.writing, &mut self.buffer, cx);
-                    if !ready!(unless_interrupted(given))? && !self.buffer.is_empty() {
-                        continue;
-                    }
+                    ready!(writer.poll_write_owned(&mut self.writing, &mut self.buffer, cx))?;
                     READS
                 }
                 Stage::Ends => {
@@ -203,5 +198,60 @@ impl<R: AsyncReadOwned, W: AsyncWriteOwned> Direction<R, W> {
             // There is nobody else to give it to.
             let _ = reader.unread(mem::take(&mut self.buffer));
         }
+    }
+}
+
+struct Copying<'a, R: AsyncReadOwned, W: AsyncWriteOwned> {
+    reader: &'a mut R,
+    writer: &'a mut W,
+    direction: Direction<R, W>,
+}
+
+impl<R: AsyncReadOwned, W: AsyncWriteOwned> Copying<'_, R, W> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        self.direction.poll(self.reader, self.writer, cx)
+    }
+}
+
+impl<R: AsyncReadOwned, W: AsyncWriteOwned> Drop for Copying<'_, R, W> {
+    fn drop(&mut self) {
+        self.direction.give_back(self.reader);
+    }
+}
+
+struct Bidirectional<'a, A, B>
+where
+    A: AsyncReadOwned + AsyncWriteOwned,
+    B: AsyncReadOwned + AsyncWriteOwned,
+{
+    a: &'a mut A,
+    b: &'a mut B,
+    from_a: Direction<A, B>,
+    from_b: Direction<B, A>,
+}
+
+impl<A, B> Bidirectional<'_, A, B>
+where
+    A: AsyncReadOwned + AsyncWriteOwned,
+    B: AsyncReadOwned + AsyncWriteOwned,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(u64, u64)>> {
+        let from_a = self.from_a.poll(self.a, self.b, cx)?;
+        let from_b = self.from_b.poll(self.b, self.a, cx)?;
+        match (from_a, from_b) {
+            (Poll::Ready(from_a), Poll::Ready(from_b)) => Poll::Ready(Ok((from_a, from_b))),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl<A, B> Drop for Bidirectional<'_, A, B>
+where
+    A: AsyncReadOwned + AsyncWriteOwned,
+    B: AsyncReadOwned + AsyncWriteOwned,
+{
+    fn drop(&mut self) {
+        self.from_a.give_back(self.a);
+        self.from_b.give_back(self.b);
     }
 }

@@ -102,10 +102,7 @@ writes_what_it_points_to!(Box<S>);
 impl AsyncReadOwned for &[u8] {
     type Reading = ();
 
-    fn read<B: IoBufMut>(
-        &mut self,
-        buffer: B,
-    ) -> impl Future<Output = BufResult<usize, B>> + Send {
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
         let mut rest = Rest::new(buffer);
         let count = rest.append(self);
         *self = &self[count..];

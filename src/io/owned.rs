@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use super::under_way::take_for_reading;
-use super::{AsyncReadOwned, AsyncWriteOwned, BufReader, BufStream, BufWriter, Duplex};
+use super::{AsyncReadOwned, AsyncWriteOwned, BufReader, BufWriter};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::op::rest::Rest;
 
@@ -13,10 +13,7 @@ use crate::op::rest::Rest;
 impl<S: AsyncReadOwned> AsyncReadOwned for BufReader<S> {
     type Reading = ();
 
-    fn read<B: IoBufMut>(
-        &mut self,
-        buffer: B,
-    ) -> impl Future<Output = BufResult<usize, B>> + Send {
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
         async move {
             match poll_fn(|cx| self.poll_filled(cx).map_ok(|_| ())).await {
                 Err(error) => Err(BufError { error, buffer }),
@@ -49,9 +46,14 @@ impl<S: AsyncReadOwned> AsyncReadOwned for BufReader<S> {
 impl<S: AsyncWriteOwned> AsyncWriteOwned for BufWriter<S> {
     type Writing = ();
 
-    fn write<B: IoBuf>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
+    fn write<B: IoBuf>(
+        &mut self,
+        mut buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send {
         async move {
-            match poll_fn(|cx| self.poll_taken(buffer.as_bytes(), cx)).await {
+            // Borrowed exclusively, since a buffer need not be `Sync`.
+            let bytes = &mut buffer;
+            match poll_fn(move |cx| self.poll_taken(bytes.as_bytes(), cx)).await {
                 Ok(count) => Ok((count, buffer)),
                 Err(error) => Err(BufError { error, buffer }),
             }

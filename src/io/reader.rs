@@ -46,6 +46,9 @@ pub struct BufReader<S: AsyncReadOwned> {
     capacity: usize,
     /// The last poll left a read under way, which has a buffer.
     is_reading: bool,
+    /// Where a seek that has been started goes.
+    #[cfg(feature = "tokio")]
+    seek: Option<SeekFrom>,
 }
 
 // Nothing in it is ever pinned.
@@ -67,6 +70,8 @@ impl<S: AsyncReadOwned> BufReader<S> {
             consumed: 0,
             capacity: capacity.max(1),
             is_reading: false,
+            #[cfg(feature = "tokio")]
+            seek: None,
         }
     }
 
@@ -242,6 +247,22 @@ impl<S: AsyncReadOwned + Seekable> BufReader<S> {
         if sought.is_ok() {
             self.clear();
         }
+        Poll::Ready(sought)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<S: AsyncReadOwned + Seekable> BufReader<S> {
+    /// Says where to go.
+    pub(super) fn start_seek(&mut self, position: SeekFrom) {
+        self.seek = Some(position);
+    }
+
+    /// Goes there; stays here if nothing was said.
+    pub(super) fn poll_started_seek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let position = self.seek.unwrap_or(SeekFrom::Current(0));
+        let sought = ready!(self.poll_sought(position, cx));
+        self.seek = None;
         Poll::Ready(sought)
     }
 }

@@ -142,6 +142,17 @@ impl<S: Duplex> BufStream<S> {
     }
 }
 
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+impl<S: Duplex> BufStream<S> {
+    pub(super) fn reader(&mut self) -> &mut BufReader<BufWriter<S>> {
+        &mut self.reader
+    }
+
+    pub(super) fn writer(&mut self) -> &mut BufWriter<S> {
+        self.reader.get_mut()
+    }
+}
+
 impl<S: Duplex> Deref for BufStream<S> {
     type Target = BufReader<BufWriter<S>>;
 
@@ -160,10 +171,7 @@ impl<S: Duplex> DerefMut for BufStream<S> {
 impl<S: AsyncReadOwned + AsyncWriteOwned> AsyncReadOwned for BufWriter<S> {
     type Reading = S::Reading;
 
-    fn read<B: IoBufMut>(
-        &mut self,
-        buffer: B,
-    ) -> impl Future<Output = BufResult<usize, B>> + Send {
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
         self.get_mut().read(buffer)
     }
 

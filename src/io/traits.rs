@@ -50,10 +50,7 @@ pub trait AsyncReadOwned: Send {
     ///
     /// As the stream's own `read`: nothing is lost of a socket; what a dropped read had read at
     /// the position of a file is.
-    fn read<B: IoBufMut>(
-        &mut self,
-        buffer: B,
-    ) -> impl Future<Output = BufResult<usize, B>> + Send;
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send;
 
     /// Goes on reading, or begins to, with a whole buffer at a time.
     ///
@@ -206,10 +203,7 @@ pub trait AsyncWriteOwned: Send {
     /// # Cancel safety
     ///
     /// If it is dropped, any number of the bytes may be written.
-    fn write_all<B: IoBuf>(
-        &mut self,
-        buffer: B,
-    ) -> impl Future<Output = BufResult<(), B>> + Send {
+    fn write_all<B: IoBuf>(&mut self, buffer: B) -> impl Future<Output = BufResult<(), B>> + Send {
         async move {
             let mut rest = Rest::new(buffer);
             while rest.initialized_len() > 0 {

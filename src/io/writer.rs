@@ -51,6 +51,9 @@ pub struct BufWriter<S: AsyncWriteOwned> {
     /// What the stream has not been given yet.
     buffer: Vec<u8>,
     capacity: usize,
+    /// Where a seek that has been started goes.
+    #[cfg(feature = "tokio")]
+    seek: Option<SeekFrom>,
 }
 
 // Nothing in it is ever pinned.
@@ -65,8 +68,14 @@ impl<S: AsyncWriteOwned> BufWriter<S> {
     /// A writer to `stream` with two buffers of `capacity` bytes, but at least one, which are
     /// allocated when they are needed.
     pub fn with_capacity(capacity: usize, stream: S) -> Self {
-        let (writing, buffer) = (S::Writing::default(), Vec::new());
-        Self { stream, writing, buffer, capacity: capacity.max(1) }
+        Self {
+            stream,
+            writing: S::Writing::default(),
+            buffer: Vec::new(),
+            capacity: capacity.max(1),
+            #[cfg(feature = "tokio")]
+            seek: None,
+        }
     }
 
     /// The stream.
@@ -265,6 +274,22 @@ impl<S: AsyncWriteOwned + Seekable> BufWriter<S> {
     ) -> Poll<io::Result<u64>> {
         ready!(self.poll_flushed(cx))?;
         Poll::Ready(self.stream.seek_to(position))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<S: AsyncWriteOwned + Seekable> BufWriter<S> {
+    /// Says where to go.
+    pub(super) fn start_seek(&mut self, position: SeekFrom) {
+        self.seek = Some(position);
+    }
+
+    /// Goes there; stays here if nothing was said.
+    pub(super) fn poll_started_seek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let position = self.seek.unwrap_or(SeekFrom::Current(0));
+        let sought = ready!(self.poll_sought(position, cx));
+        self.seek = None;
+        Poll::Ready(sought)
     }
 }
 

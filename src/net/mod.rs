@@ -48,6 +48,7 @@ mod listener;
 mod socket;
 mod split;
 mod stream;
+mod streaming;
 
 pub use std::net::Shutdown;
 

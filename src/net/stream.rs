@@ -24,7 +24,7 @@ use crate::stream::{Socket, Stream};
 ///
 /// See [`net`](crate::net).
 pub struct TcpStream {
-    stream: Stream<Socket>,
+    pub(super) stream: Stream<Socket>,
 }
 
 impl TcpStream {

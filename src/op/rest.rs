@@ -14,6 +14,18 @@ impl<B> Rest<B> {
     }
 }
 
+impl<B: IoBufMut> Rest<B> {
+    /// Copies as many of the bytes as there is room for; gives how many.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.capacity());
+        // SAFETY: there is room for that many, and nobody else can have a buffer that we own.
+        unsafe { self.ptr_mut().copy_from_nonoverlapping(bytes.as_ptr(), count) };
+        // SAFETY: just written.
+        unsafe { self.set_initialized_len(count) };
+        count
+    }
+}
+
 // SAFETY: a part of what the buffer promises: `done` never exceeds the buffer's capacity, nor what
 // is initialized in a buffer to read from.
 unsafe impl<B: IoBuf> IoBuf for Rest<B> {

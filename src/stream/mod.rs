@@ -8,6 +8,7 @@
 //! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, pipes read and write.
 
 mod incoming;
+mod polled;
 mod reading;
 mod writing;
 
@@ -57,8 +58,8 @@ impl Flow for Socket {
 
 /// A descriptor with two directions, in each of which nothing is lost by a dropped future.
 pub(crate) struct Stream<F: Flow> {
-    incoming: Slot<Incoming>,
-    outgoing: Slot<Outgoing>,
+    incoming: Slot<Incoming<F>>,
+    outgoing: Slot<Outgoing<F>>,
     fd: SharedFd,
     flow: PhantomData<F>,
 }
