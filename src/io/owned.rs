@@ -1,6 +1,6 @@
 //! Buffered streams as streams: the end of one [`copy`](super::copy) may be a `BufWriter`.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -13,16 +13,14 @@ use crate::op::rest::Rest;
 impl<S: AsyncReadOwned> AsyncReadOwned for BufReader<S> {
     type Reading = ();
 
-    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
-        async move {
-            match poll_fn(|cx| self.poll_filled(cx).map_ok(|_| ())).await {
-                Err(error) => Err(BufError { error, buffer }),
-                Ok(()) => {
-                    let mut rest = Rest::new(buffer);
-                    let count = rest.append(self.buffer());
-                    self.consume(count);
-                    Ok((count, rest.buffer))
-                }
+    async fn read<B: IoBufMut>(&mut self, buffer: B) -> BufResult<usize, B> {
+        match poll_fn(|cx| self.poll_filled(cx).map_ok(|_| ())).await {
+            Err(error) => Err(BufError { error, buffer }),
+            Ok(()) => {
+                let mut rest = Rest::new(buffer);
+                let count = rest.append(self.buffer());
+                self.consume(count);
+                Ok((count, rest.buffer))
             }
         }
     }
@@ -46,17 +44,12 @@ impl<S: AsyncReadOwned> AsyncReadOwned for BufReader<S> {
 impl<S: AsyncWriteOwned> AsyncWriteOwned for BufWriter<S> {
     type Writing = ();
 
-    fn write<B: IoBuf>(
-        &mut self,
-        mut buffer: B,
-    ) -> impl Future<Output = BufResult<usize, B>> + Send {
-        async move {
-            // Borrowed exclusively, since a buffer need not be `Sync`.
-            let bytes = &mut buffer;
-            match poll_fn(move |cx| self.poll_taken(bytes.as_bytes(), cx)).await {
-                Ok(count) => Ok((count, buffer)),
-                Err(error) => Err(BufError { error, buffer }),
-            }
+    async fn write<B: IoBuf>(&mut self, mut buffer: B) -> BufResult<usize, B> {
+        // Borrowed exclusively, since a buffer need not be `Sync`.
+        let bytes = &mut buffer;
+        match poll_fn(move |cx| self.poll_taken(bytes.as_bytes(), cx)).await {
+            Ok(count) => Ok((count, buffer)),
+            Err(error) => Err(BufError { error, buffer }),
         }
     }
 

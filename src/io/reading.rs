@@ -1,6 +1,6 @@
 //! What a [`BufReader`] does without any of the foreign traits.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::mem;
 
@@ -186,14 +186,12 @@ impl<S: AsyncReadOwned> BufReader<S> {
     }
 
     /// As [`fill_buf`](Self::fill_buf), but goes on after an interruption.
-    fn fill_on(&mut self) -> impl Future<Output = io::Result<&[u8]>> + Send {
-        async {
-            loop {
-                match poll_fn(|cx| self.poll_filled(cx).map_ok(|_| ())).await {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                    Ok(()) => return Ok(self.buffer()),
-                }
+    async fn fill_on(&mut self) -> io::Result<&[u8]> {
+        loop {
+            match poll_fn(|cx| self.poll_filled(cx).map_ok(|_| ())).await {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(self.buffer()),
             }
         }
     }

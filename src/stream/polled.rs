@@ -45,6 +45,10 @@ impl<F: Flow> Stream<F> {
 
     /// See [`AsyncReadOwned::unread`](crate::io::AsyncReadOwned::unread).
     pub(crate) fn unread(&self, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        if bytes.is_empty() {
+            // A read that has brought none would be the end of the stream.
+            return Ok(());
+        }
         match self.incoming.claim() {
             Some(mut incoming) if incoming.is_idle() => {
                 let stage = Stage::Ended(Rest { done: bytes.len(), buffer: bytes }, None);
