@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, SeekFrom};
 use std::task::{Context, Poll, ready};
 
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-use crate::op::rest::Rest;
+use crate::op::rest::{Rest, Tail};
 
 /// What bytes are read from, into buffers by value: [`std::io::Read`] for a kernel that keeps the
 /// buffer until it has filled it.
@@ -130,22 +130,22 @@ pub trait AsyncReadOwned: Send {
     ) -> impl Future<Output = BufResult<usize, Vec<u8>>> + Send {
         async move {
             let before = buffer.len();
-            let mut rest = Rest { done: before, buffer };
+            let mut buffer = buffer;
             loop {
-                if rest.capacity() < ROOM_MIN {
-                    // Doubles what there is, which keeps the number of copies small.
-                    rest.buffer.reserve(super::BUFFER_LEN);
+                if buffer.capacity() - buffer.len() < ROOM_MIN {
+                    // It doubles what there is, which keeps the number of copies small.
+                    buffer.reserve(super::BUFFER_LEN);
                 }
-                rest = match self.read(rest).await {
-                    Ok((0, rest)) => return Ok((rest.done - before, rest.buffer)),
-                    Ok((_, rest)) => rest,
-                    Err(BufError { error, buffer }) if error.kind() == ErrorKind::Interrupted => {
-                        buffer
+                match self.read(Tail::new(buffer)).await {
+                    Ok((0, tail)) => return Ok((tail.buffer.len() - before, tail.buffer)),
+                    Ok((_, tail)) => buffer = tail.buffer,
+                    Err(BufError { error, buffer: tail }) => {
+                        buffer = tail.buffer;
+                        if error.kind() != ErrorKind::Interrupted {
+                            return Err(BufError { error, buffer });
+                        }
                     }
-                    Err(BufError { error, buffer }) => {
-                        return Err(BufError { error, buffer: buffer.buffer });
-                    }
-                };
+                }
             }
         }
     }

@@ -38,7 +38,7 @@ fn a_file_goes_through_a_connection_into_a_file() {
 fn copies_that_are_dropped_between_connections_lose_and_repeat_nothing() {
     let _limit = limit();
     let mut random = Random::new();
-    let message = random.bytes(2_000_000);
+    let message = random.bytes(120_000);
     let (from, mut source) = connection();
     let (to, mut sink) = connection();
     narrow(&to);
@@ -49,7 +49,7 @@ fn copies_that_are_dropped_between_connections_lose_and_repeat_nothing() {
     let sending = std::thread::spawn(move || {
         let mut left = &sent[..];
         while !left.is_empty() {
-            let (piece, rest) = left.split_at((1 + pace.below(60_000)).min(left.len()));
+            let (piece, rest) = left.split_at((1 + pace.below(9000)).min(left.len()));
             source.write_all(piece).unwrap();
             left = rest;
         }

@@ -146,11 +146,12 @@ fn every_byte_arrives_once_whatever_is_dropped_or_moved() {
     let pool = Pool::new(2);
     for _ in 0..8 {
         let (ours, theirs) = pair();
+        let mut total = 100_000 + random.below(200_000);
         if random.below(2) == 0 {
             narrow(&ours);
             narrow(&theirs);
+            total /= 8;
         }
-        let total = 100_000 + random.below(200_000);
         let reading = reader(&pool, ours, total, random.fork());
         let writing = writer(&pool, theirs, total, random.fork());
         writing.wait().unwrap();
