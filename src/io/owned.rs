@@ -1,4 +1,4 @@
-//! Buffered streams as streams: the end of one [`copy`](super::copy) may be a `BufWriter`.
+//! Buffered streams as streams: the end of one [`copy()`](super::copy()) may be a `BufWriter`.
 
 use std::future::poll_fn;
 use std::io;

@@ -176,6 +176,27 @@ const ROOM_MIN: usize = 32;
 ///
 /// The futures are `Send`. As with [`AsyncReadOwned`] there is a form to be polled, for which
 /// [`WriteUnderWay`](super::WriteUnderWay) has all that needs care.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::io::AsyncWriteOwned;
+///
+/// async fn greet(stream: &mut impl AsyncWriteOwned) -> std::io::Result<()> {
+///     stream.write_all(b"hello\n".to_vec()).await?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let mut memory = Vec::new();
+///     greet(&mut memory).await?;
+///     assert_eq!(memory, b"hello\n");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub trait AsyncWriteOwned: Send {
     /// What the caller of [`poll_write_owned`](AsyncWriteOwned::poll_write_owned) keeps for the
     /// stream between two calls: a spare buffer, and the operation in flight if the stream does
