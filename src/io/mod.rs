@@ -21,6 +21,9 @@
 //! to the future that waits for it. So nothing is lost when such a future is dropped, where its
 //! documentation does not say otherwise, and what polls next goes on with it, on whatever ring.
 //!
+//! One task at a time reads a stream, and one writes: if several poll one direction, through
+//! references or [`get_ref`](BufReader::get_ref), the last one is woken, and gets what there is.
+//!
 //! # Examples
 //!
 //! [`copy()`] takes any two of them:

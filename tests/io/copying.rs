@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
 use ringpool::fs::File;
-use ringpool::io::{AsyncReadOwned, AsyncWriteOwned, BufReader, BufWriter};
+use ringpool::io::{AsyncReadOwned, AsyncWriteOwned, BufReader, BufStream, BufWriter, Duplex};
 use ringpool::io::{copy, copy_bidirectional};
 use ringpool::time::timeout;
 use ringpool::{Pool, spawn, spawn_blocking};
@@ -179,4 +179,33 @@ fn generic_code_reads_and_writes_by_value() {
         through(Box::new(BufReader::new(ours)), Box::new(theirs)).await
     });
     assert_eq!(boxed, received);
+}
+
+fn is_send<T: Send>(_: &T) {}
+
+/// Whatever the stream, what waits for it may go to another ring.
+fn futures_may_move<S: Duplex + 'static, R: AsyncReadOwned, W: AsyncWriteOwned>(
+    mut stream: BufStream<S>,
+    mut from: R,
+    mut to: W,
+) {
+    let (mut text, mut bytes) = (String::new(), Vec::new());
+    is_send(&stream.fill_buf());
+    is_send(&stream.read_line(&mut text));
+    is_send(&stream.read_until(b' ', &mut bytes));
+    is_send(&stream.read_to_string(&mut text));
+    is_send(&stream.write_all(&[1, 2, 3]));
+    is_send(&stream.flush());
+    is_send(&copy(&mut from, &mut to));
+    is_send(&from.read_to_end(bytes));
+    is_send(&to.write_all(text));
+    is_send(&stream.into_inner());
+}
+
+#[test]
+fn all_futures_of_generic_streams_may_move() {
+    let _limit = limit();
+    let (ours, theirs) = pair();
+    let (reader, writer) = theirs.into_split();
+    futures_may_move(BufStream::new(ours), reader, writer);
 }
