@@ -124,6 +124,9 @@ pub(super) trait ParkedRead: Send {
     /// Waits until the kernel has finished with it.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Whether the kernel has it.
+    fn is_in_flight(&self) -> bool;
+
     /// Some of the bytes that are left; none only if none are left.
     fn bytes(&self) -> &[u8];
 
@@ -187,6 +190,10 @@ impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
         let (content, error) = output.into_content();
         self.stage = Stage::Ended(content, error);
         Poll::Ready(())
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.stage, Stage::InFlight(_))
     }
 
     fn bytes(&self) -> &[u8] {

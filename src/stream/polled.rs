@@ -49,14 +49,8 @@ impl<F: Flow> Stream<F> {
             // A read that has brought none would be the end of the stream.
             return Ok(());
         }
-        match self.incoming.claim() {
-            Some(mut incoming) if incoming.is_idle() => {
-                let stage = Stage::Ended(Rest { done: bytes.len(), buffer: bytes }, None);
-                incoming.parked = Some(incoming::Earlier::Polled(Parked { stage, taken: 0 }));
-                Ok(())
-            }
-            _ => Err(bytes),
-        }
+        let Some(mut incoming) = self.incoming.claim() else { return Err(bytes) };
+        incoming.unread(bytes)
     }
 
     /// See [`AsyncWriteOwned::poll_write_owned`](crate::io::AsyncWriteOwned::poll_write_owned).
@@ -104,6 +98,10 @@ impl<F: Flow> Incoming<F> {
                 *buffer = rest.buffer;
                 buffer.truncate(rest.done);
                 buffer.drain(..taken);
+                if !buffer.is_empty() && error.is_some() {
+                    self.keep(Vec::new(), error);
+                    return Some(Ok(buffer.len()));
+                }
                 Some(error.map_or(Ok(buffer.len()), Err))
             }
             earlier => {
@@ -113,6 +111,33 @@ impl<F: Flow> Incoming<F> {
                 if buffer.is_empty() { self.take_error().map(Err) } else { Some(Ok(buffer.len())) }
             }
         }
+    }
+}
+
+impl<F: Flow> Incoming<F> {
+    /// Puts bytes before those that are left, if any are; not before a read that is under way.
+    fn unread(&mut self, mut bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        let mut error = None;
+        if let Some(parked) = &mut self.parked {
+            if parked.is_in_flight() {
+                return Err(bytes);
+            }
+            while !parked.bytes().is_empty() {
+                bytes.extend_from_slice(parked.bytes());
+                let count = parked.bytes().len();
+                parked.take(count);
+            }
+            error = parked.take_error();
+        }
+        self.keep(bytes, error);
+        Ok(())
+    }
+
+    /// Keeps what a read has brought, and how it failed after that.
+    fn keep(&mut self, bytes: Vec<u8>, error: Option<io::Error>) {
+        let rest = Rest { done: bytes.len(), buffer: bytes };
+        let read = Parked { stage: Stage::Ended(rest, error), taken: 0 };
+        self.parked = Some(incoming::Earlier::Polled(read));
     }
 }
 

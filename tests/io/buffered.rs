@@ -168,6 +168,26 @@ fn what_a_dropped_read_of_the_stream_brings_comes_through_the_reader_in_order() 
 }
 
 #[test]
+fn unread_bytes_go_before_those_that_a_dropped_read_has_left() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let (stream, mut peer) = connection();
+    pool.block_on(async {
+        assert!(stream.read(vec![0; 100]).now_or_never().is_none());
+        peer.write_all(b"one two three four").unwrap();
+        drop(peer);
+        let mut reader = BufReader::with_capacity(9, stream);
+        let mut word = Vec::new();
+        reader.read_until(b' ', &mut word).await.unwrap();
+        assert_eq!(reader.buffer(), b"two t");
+        let (mut stream, left) = reader.into_inner().await;
+        assert!(left.is_empty());
+        let (_, rest) = AsyncReadOwned::read_to_end(&mut stream, word).await.unwrap();
+        assert_eq!(rest, b"one two three four");
+    });
+}
+
+#[test]
 fn what_a_pipe_cannot_take_back_is_given_out_and_its_read_is_stopped() {
     let _limit = limit();
     let pool = Pool::new(1);
