@@ -38,7 +38,7 @@ fn a_file_goes_through_a_connection_into_a_file() {
 fn copies_that_are_dropped_between_connections_lose_and_repeat_nothing() {
     let _limit = limit();
     let mut random = Random::new();
-    let message = random.bytes(120_000);
+    let message = random.bytes(220_000);
     let (from, mut source) = connection();
     let (to, mut sink) = connection();
     narrow(&to);
