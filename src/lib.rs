@@ -143,6 +143,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod io;
+#[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
 mod metrics;
@@ -162,6 +164,8 @@ mod runtime;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 mod stop;
+#[cfg(not(ringpool_loom))]
+mod stream;
 #[cfg(not(ringpool_loom))]
 mod switch;
 #[cfg(not(ringpool_loom))]

@@ -23,6 +23,7 @@
 mod file;
 mod metadata;
 mod options;
+mod streaming;
 mod whole;
 
 use std::io;
