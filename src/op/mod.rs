@@ -17,6 +17,7 @@ mod future;
 mod linked;
 mod modifiers;
 mod multishot;
+mod names;
 mod nop;
 mod open;
 pub(crate) mod parked;
@@ -43,6 +44,9 @@ pub use direct::DirectFd;
 pub use future::Op;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
+pub use names::{
+    LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
+};
 pub use nop::{Nop, nop};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
