@@ -45,11 +45,9 @@
 mod accepting;
 mod address;
 mod listener;
-mod reading;
 mod socket;
 mod split;
 mod stream;
-mod writing;
 
 pub use std::net::Shutdown;
 

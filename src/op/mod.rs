@@ -8,6 +8,7 @@
 //! [`Operation`] that says how to submit it and what its result means.
 
 pub(crate) mod address;
+pub(crate) mod attempt;
 pub(crate) mod cell;
 mod close;
 mod content;
@@ -25,6 +26,7 @@ mod path;
 mod poll;
 mod position;
 mod read;
+pub(crate) mod reading;
 pub(crate) mod rest;
 mod socket;
 mod start;
@@ -33,6 +35,7 @@ mod sync;
 mod timed;
 mod transfer;
 mod write;
+pub(crate) mod writing;
 
 use std::io;
 
