@@ -20,17 +20,28 @@
 //! # }
 //! ```
 
+mod blocking;
+mod directory;
 mod file;
+mod file_type;
 mod metadata;
+mod names;
 mod options;
+mod read_dir;
 mod whole;
 
 use std::io;
 use std::path::Path;
 
+pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;
+pub use file_type::FileType;
 pub use metadata::Metadata;
+pub use names::{
+    canonicalize, exists, hard_link, read_link, remove_file, rename, set_permissions, symlink,
+};
 pub use options::OpenOptions;
+pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use whole::{read, read_to_string, write};
 
 use crate::op;

@@ -45,6 +45,7 @@ pub use close::{Close, close};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use names::{
