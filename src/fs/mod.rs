@@ -20,19 +20,25 @@
 //! # }
 //! ```
 
+mod atomic;
 mod blocking;
+mod copy;
 mod directory;
 mod file;
 mod file_type;
+mod lock;
 mod metadata;
 mod names;
 mod options;
+mod position;
 mod read_dir;
 mod whole;
 
 use std::io;
 use std::path::Path;
 
+pub use atomic::{AtomicFile, write_atomic};
+pub use copy::copy;
 pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;
 pub use file_type::FileType;
