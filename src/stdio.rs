@@ -19,9 +19,10 @@
 //! # }
 //! ```
 
+use std::fmt;
+use std::future::Future;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
-use std::{fmt, io};
 
 use crate::Channel;
 use crate::buf::{BufResult, IoBuf, IoBufMut};
@@ -138,25 +139,37 @@ impl Stdin {
     /// read that is dropped while it waits has taken nothing, and whoever else reads standard
     /// input, in this process or another, gets all. What a read has got that is dropped just then
     /// comes out of the next one.
-    pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        let _turn = self.0.turn().await;
-        Reading::<InCompany, B>::new(&self.0.fd, &self.0.slot, buffer, false).await
+    pub fn read<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
+        let stream = self.0;
+        async move {
+            let _turn = stream.turn().await;
+            Reading::<InCompany, B>::new(&stream.fd, &stream.slot, buffer, false).await
+        }
     }
 
     /// Reads until the buffer is full, to its [capacity](IoBufMut::capacity).
     ///
     /// # Errors
     ///
-    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the input ends before; and as
+    /// [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the input ends before; and as
     /// [`read`](Self::read). What has been read by then is in the buffer.
     ///
     /// # Cancel safety
     ///
     /// No byte is lost: what a dropped `read_exact` has read already comes out of the next read.
-    pub async fn read_exact<B: IoBufMut>(&self, buffer: B) -> BufResult<(), B> {
-        let _turn = self.0.turn().await;
-        let reading = Reading::<InCompany, B>::new(&self.0.fd, &self.0.slot, buffer, true);
-        reading.await.map(|(_, buffer)| ((), buffer))
+    pub fn read_exact<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
+        let stream = self.0;
+        async move {
+            let _turn = stream.turn().await;
+            let reading = Reading::<InCompany, B>::new(&stream.fd, &stream.slot, buffer, true);
+            reading.await.map(|(_, buffer)| ((), buffer))
+        }
     }
 }
 
@@ -167,6 +180,15 @@ pub struct Stdout(&'static Stream<Outgoing>);
 /// A handle of standard error; see [`stderr`].
 #[derive(Clone, Copy)]
 pub struct Stderr(&'static Stream<Outgoing>);
+
+async fn write<B: IoBuf>(
+    stream: &'static Stream<Outgoing>,
+    buffer: B,
+    all: bool,
+) -> BufResult<usize, B> {
+    let _turn = stream.turn().await;
+    Writing::<ByPosition, B>::new(&stream.fd, &stream.slot, buffer, all).await
+}
 
 macro_rules! an_output {
     ($($output:ident)+) => {$(
@@ -183,9 +205,11 @@ macro_rules! an_output {
             ///
             /// If it is dropped, any number of the bytes may be written. The next write begins
             /// after that, so bytes never get out of order.
-            pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
-                let _turn = self.0.turn().await;
-                Writing::<ByPosition, B>::new(&self.0.fd, &self.0.slot, buffer, false).await
+            pub fn write<B: IoBuf>(
+                &self,
+                buffer: B,
+            ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
+                write(self.0, buffer, false)
             }
 
             /// Writes the whole buffer. If others write at the same time they come one after the
@@ -199,10 +223,12 @@ macro_rules! an_output {
             ///
             /// If it is dropped, all of the bytes are written or none, unless the process ends: what
             /// has been begun goes on, and the next write sees to the rest before its own bytes.
-            pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
-                let _turn = self.0.turn().await;
-                let writing = Writing::<ByPosition, B>::new(&self.0.fd, &self.0.slot, buffer, true);
-                writing.await.map(|(_, buffer)| ((), buffer))
+            pub fn write_all<B: IoBuf>(
+                &self,
+                buffer: B,
+            ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
+                let writing = write(self.0, buffer, true);
+                async { writing.await.map(|(_, buffer)| ((), buffer)) }
             }
         }
     )+};

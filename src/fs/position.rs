@@ -6,7 +6,7 @@
 //! was dropped, which the file keeps: a write goes on to its end, and the bytes of a read are given
 //! to the next read, or the position is moved back before them.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, Seek, SeekFrom};
 use std::task::ready;
 
@@ -15,7 +15,6 @@ use super::blocking::{blocking_on, with_std};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::op::attempt::ByPosition;
 use crate::op::reading::Reading;
-use crate::op::rest::Rest;
 use crate::op::writing::Writing;
 
 /// Room for the first read. Files that fit are read without asking how long they are, for which
@@ -37,8 +36,11 @@ impl File {
     ///
     /// No byte is lost: what it has read by then comes out of the next read, or the position moves
     /// back before the next write or seek.
-    pub async fn read<B: IoBufMut>(&mut self, buffer: B) -> BufResult<usize, B> {
-        self.take(buffer, false).await
+    pub fn read<B: IoBufMut>(
+        &mut self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + use<'_, B> {
+        self.take(buffer, false)
     }
 
     /// Fills the buffer up to its capacity from the file's position. Since Linux 5.6.
@@ -50,8 +52,11 @@ impl File {
     /// # Cancel safety
     ///
     /// As for [`read`](File::read).
-    pub async fn read_exact<B: IoBufMut>(&mut self, buffer: B) -> BufResult<(), B> {
-        self.take(buffer, true).await.map(|(_, buffer)| ((), buffer))
+    pub fn read_exact<B: IoBufMut>(
+        &mut self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
+        async { self.take(buffer, true).await.map(|(_, buffer)| ((), buffer)) }
     }
 
     async fn take<B: IoBufMut>(&mut self, buffer: B, all: bool) -> BufResult<usize, B> {
@@ -90,16 +95,17 @@ impl File {
     /// ```
     pub async fn read_to_end(&mut self, buffer: Vec<u8>) -> BufResult<usize, Vec<u8>> {
         let start = buffer.len();
-        let mut rest = Rest { buffer, done: start };
+        let mut buffer = buffer;
         loop {
-            if rest.capacity() == 0
-                && let Err(error) = self.make_room(&mut rest, start).await
+            if buffer.len() == buffer.capacity()
+                && let Err(error) = self.make_room(&mut buffer, start).await
             {
-                return Err(BufError { error, buffer: rest.buffer });
+                return Err(BufError { error, buffer });
             }
-            match self.take(rest, false).await {
-                Ok((0, rest)) => return Ok((rest.done - start, rest.buffer)),
-                Ok((_, longer)) => rest = longer,
+            let end = buffer.len();
+            match self.take(Tail { buffer, end }, false).await {
+                Ok((0, tail)) => return Ok((end - start, tail.buffer)),
+                Ok((_, tail)) => buffer = tail.buffer,
                 Err(BufError { error, buffer }) => {
                     return Err(BufError { error, buffer: buffer.buffer });
                 }
@@ -108,18 +114,19 @@ impl File {
     }
 
     /// Room for what is left of the file, as far as its length is known.
-    async fn make_room(&mut self, rest: &mut Rest<Vec<u8>>, start: usize) -> io::Result<()> {
-        let more = if rest.done == start {
+    async fn make_room(&mut self, buffer: &mut Vec<u8>, start: usize) -> io::Result<()> {
+        let done = buffer.len() - start;
+        let more = if done == 0 {
             FIRST_READ_BYTES
-        } else if rest.done - start <= FIRST_READ_BYTES {
+        } else if done <= FIRST_READ_BYTES {
             let len = self.metadata().await?.len();
             let position = self.stream_position().await.unwrap_or(len);
             // The read that finds the end needs some room too.
             usize::try_from(len.saturating_sub(position)).unwrap_or(usize::MAX).saturating_add(1)
         } else {
-            rest.done - start
+            done
         };
-        rest.buffer.try_reserve_exact(more.max(rest.done - start)).map_err(io::Error::from)
+        buffer.try_reserve_exact(more.max(done)).map_err(io::Error::from)
     }
 
     /// Reads text from the file's position to the end of the file, and appends it to the buffer;
@@ -164,8 +171,11 @@ impl File {
     ///
     /// If it is dropped after its first poll, any number of bytes may be written. What is done next
     /// at the position begins after that.
-    pub async fn write<B: IoBuf>(&mut self, buffer: B) -> BufResult<usize, B> {
-        self.put(buffer, false).await
+    pub fn write<B: IoBuf>(
+        &mut self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + use<'_, B> {
+        self.put(buffer, false)
     }
 
     /// Writes all bytes of the buffer at the file's position. Since Linux 5.6.
@@ -177,10 +187,15 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped after its first poll, it goes on, and what is done next at the position
-    /// sees to the rest before it begins. So all bytes are written unless nothing follows.
-    pub async fn write_all<B: IoBuf>(&mut self, buffer: B) -> BufResult<(), B> {
-        self.put(buffer, true).await.map(|(_, buffer)| ((), buffer))
+    /// If it is dropped, all bytes are written or none: what has been begun goes on, and what is
+    /// done next at the position, or [`close`](File::close), sees to the rest before it begins; what
+    /// was still waiting for an earlier write, which had been dropped, is not begun. If nothing
+    /// follows, a part may be missing.
+    pub fn write_all<B: IoBuf>(
+        &mut self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
+        async { self.put(buffer, true).await.map(|(_, buffer)| ((), buffer)) }
     }
 
     async fn put<B: IoBuf>(&mut self, buffer: B, all: bool) -> BufResult<usize, B> {
@@ -276,6 +291,41 @@ impl File {
             Ok(()).into()
         })
         .await
+    }
+}
+
+/// The room behind the first `end` bytes of a vector.
+struct Tail {
+    buffer: Vec<u8>,
+    end: usize,
+}
+
+// SAFETY: a part of what the vector promises: `end` is not more than its length or capacity.
+unsafe impl IoBuf for Tail {
+    fn ptr(&self) -> *const u8 {
+        self.buffer[self.end..].as_ptr()
+    }
+
+    fn initialized_len(&self) -> usize {
+        self.buffer.len() - self.end
+    }
+}
+
+// SAFETY: as above; nobody else has the vector.
+unsafe impl IoBufMut for Tail {
+    fn ptr_mut(&mut self) -> *mut u8 {
+        // SAFETY: within the vector's memory, or right behind it.
+        unsafe { self.buffer.as_mut_ptr().add(self.end) }
+    }
+
+    fn capacity(&self) -> usize {
+        self.buffer.capacity() - self.end
+    }
+
+    // SAFETY: demanded of the caller by the trait.
+    unsafe fn set_initialized_len(&mut self, len: usize) {
+        // SAFETY: those before `end` are initialized, and the caller promises the others.
+        unsafe { self.buffer.set_len(self.end + len) };
     }
 }
 

@@ -109,7 +109,7 @@ impl ReadDir {
                 return Poll::Ready(Err(not_on_a_ring()));
             }
             let (directory, bytes) =
-                (self.directory.clone(), std::mem::take(&mut self.batch.bytes));
+                (self.directory.clone(), std::mem::take(&mut self.batch).bytes);
             self.reading = Some(crate::spawn_blocking(move || read_batch(&directory.fd, bytes)));
         }
         let reading = self.reading.as_mut().expect("just made");
