@@ -1,8 +1,9 @@
 //! Copying whole files.
 //!
-//! On threads for blocking work: the kernel copies by itself there (copy_file_range(2)), without
-//! the bytes ever coming to this process, and io_uring has no operation for that. Measured beside
-//! reads and writes through the ring, and beside splices, it is faster for every length.
+//! On a thread for blocking work, a small file in one go: each operation of a ring would cost about
+//! as much as all of that, and copying a large one by a ring keeps it from everything else. There
+//! the kernel copies by itself (copy_file_range(2)), for which io_uring has no operation; some file
+//! systems let the two share their contents then, or have their server do it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,8 +17,8 @@ use super::blocking::blocking;
 const STEP_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Copies the contents of the file `from`, and who has what rights to it, into the file `to`, which
-/// is made if it is not there, and emptied first if it is; gives how many bytes it has. On threads
-/// for blocking work.
+/// is made if it is not there, and emptied first if it is; gives how many bytes it has. On a
+/// thread for blocking work.
 ///
 /// Symbolic links are followed. Parts of a file that the disk has no room set aside for stay so.
 /// Where a file system supports it the two share their contents on the disk until one is changed.
@@ -90,13 +91,17 @@ impl Copying {
     }
 
     fn step(mut self) -> io::Result<Self> {
-        let end = if self.is_sparse { self.next_data()? } else { u64::MAX };
-        let len = STEP_BYTES.min(end.saturating_sub(self.done));
-        // The standard library has the kernel do it, by whatever means these two files allow.
-        let count = io::copy(&mut Read::take(&self.from, len), &mut &self.to)?;
-        self.done += count;
-        // A file that has become shorter meanwhile ends here too.
-        self.is_over |= count == 0;
+        let mut left = STEP_BYTES;
+        while !self.is_over && left > 0 {
+            let end = if self.is_sparse { self.next_data()? } else { u64::MAX };
+            let len = left.min(end.saturating_sub(self.done));
+            // The standard library has the kernel do it, by whatever means these files allow.
+            let count = io::copy(&mut Read::take(&self.from, len), &mut &self.to)?;
+            self.done += count;
+            left -= count;
+            // A file that has become shorter meanwhile ends here too.
+            self.is_over |= count == 0;
+        }
         Ok(self)
     }
 

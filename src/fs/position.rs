@@ -52,6 +52,7 @@ impl File {
     /// # Cancel safety
     ///
     /// As for [`read`](File::read).
+    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen that it is Send")]
     pub fn read_exact<B: IoBufMut>(
         &mut self,
         buffer: B,
@@ -191,6 +192,7 @@ impl File {
     /// done next at the position, or [`close`](File::close), sees to the rest before it begins; what
     /// was still waiting for an earlier write, which had been dropped, is not begun. If nothing
     /// follows, a part may be missing.
+    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen that it is Send")]
     pub fn write_all<B: IoBuf>(
         &mut self,
         buffer: B,
