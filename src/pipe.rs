@@ -31,7 +31,7 @@ use crate::op::attempt::ByPipe;
 use crate::op::parked::Slot;
 use crate::op::reading::{Incoming, Reading};
 use crate::op::writing::{Outgoing, Writing};
-use crate::op::{self, SharedFd};
+use crate::op::{self, AnyFd, Descriptor, SharedFd};
 
 /// A new pipe: the end to read from, and the end to write to.
 ///
@@ -250,7 +250,7 @@ impl PipeWriter {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Writing::<ByPipe, B>::new(&self.fd, &self.outgoing, buffer, false)
+        Writing::new(&self.fd, &self.outgoing, buffer, false)
     }
 
     /// Writes the whole buffer.
@@ -269,7 +269,7 @@ impl PipeWriter {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let writing = Writing::<ByPipe, B>::new(&self.fd, &self.outgoing, buffer, true);
+        let writing = Writing::new(&self.fd, &self.outgoing, buffer, true);
         async { writing.await.map(|(_, buffer)| ((), buffer)) }
     }
 
@@ -304,6 +304,12 @@ macro_rules! an_end {
         impl From<io::$end> for $end {
             fn from(end: io::$end) -> Self {
                 Self::from(OwnedFd::from(end))
+            }
+        }
+
+        impl Descriptor for $end {
+            fn to_any_fd(&self) -> AnyFd {
+                self.fd.to_any_fd()
             }
         }
 

@@ -26,11 +26,11 @@ use std::sync::OnceLock;
 
 use crate::Channel;
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::SharedFd;
-use crate::op::attempt::{ByPosition, InCompany};
+use crate::op::attempt::InCompany;
 use crate::op::parked::Slot;
 use crate::op::reading::{Incoming, Reading};
 use crate::op::writing::{Outgoing, Writing};
+use crate::op::{AnyFd, Descriptor, SharedFd};
 
 /// What all handles of one of the three share.
 struct Stream<T> {
@@ -187,7 +187,7 @@ async fn write<B: IoBuf>(
     all: bool,
 ) -> BufResult<usize, B> {
     let _turn = stream.turn().await;
-    Writing::<ByPosition, B>::new(&stream.fd, &stream.slot, buffer, all).await
+    Writing::new(&stream.fd, &stream.slot, buffer, all).await
 }
 
 macro_rules! an_output {
@@ -221,8 +221,8 @@ macro_rules! an_output {
             ///
             /// # Cancel safety
             ///
-            /// If it is dropped, all of the bytes are written or none, unless the process ends: what
-            /// has been begun goes on, and the next write sees to the rest before its own bytes.
+            /// If it is dropped, all of the bytes are written or none, unless the process ends:
+            /// what has been begun goes on, and the next write sees to the rest before its own bytes.
             pub fn write_all<B: IoBuf>(
                 &self,
                 buffer: B,
@@ -242,6 +242,12 @@ macro_rules! a_handle {
             /// The descriptor, for the operations of [`op`](crate::op). It is never closed.
             pub fn shared_fd(&self) -> &'static SharedFd {
                 &self.0.fd
+            }
+        }
+
+        impl Descriptor for $handle {
+            fn to_any_fd(&self) -> AnyFd {
+                self.0.fd.to_any_fd()
             }
         }
 

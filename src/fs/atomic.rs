@@ -2,8 +2,8 @@
 //!
 //! The new contents are written to a file that has no name (`O_TMPFILE`), which the kernel removes
 //! by itself if nobody gives it one, also when the process is killed or the machine loses its
-//! power. Where the file system cannot do that the file has a name of its own in the same directory,
-//! which is taken away unless it is committed.
+//! power. Where the file system cannot do that the file has a name of its own in the same
+//! directory, which is taken away unless it is committed.
 //!
 //! A name is given on a thread for blocking work, in one piece that is not interrupted: whoever
 //! drops the future gets all of it or nothing.
@@ -29,8 +29,8 @@ use crate::op::SharedFd;
 ///
 /// # Errors
 ///
-/// Those of [`AtomicFile::create`], [`File::write_all`] and [`AtomicFile::commit`], with the buffer.
-/// The file has its old contents then; only if the directory could not be synced may it have the
+/// Those of [`AtomicFile::create`], [`File::write_all`] and [`AtomicFile::commit`], with the
+/// buffer. The file has its old contents then; only if the directory could not be synced may it have the
 /// new ones.
 ///
 /// # Cancel safety

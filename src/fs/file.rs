@@ -14,7 +14,7 @@ use crate::op::parked::Slot;
 use crate::op::reading::Incoming;
 use crate::op::rest::Rest;
 use crate::op::writing::Outgoing;
-use crate::op::{self, Op, SharedFd};
+use crate::op::{self, AnyFd, Descriptor, Op, SharedFd};
 
 /// An open file.
 ///
@@ -384,7 +384,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Those of [`op::close`] and of such a write. The file is closed, or will be after the last operation on it.
+    /// Those of [`op::close`] and of such a write. The file is closed, or will be after the last
+    /// operation on it.
     ///
     /// # Cancel safety
     ///
@@ -457,6 +458,12 @@ impl fmt::Debug for File {
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
         Self::from_std(file)
+    }
+}
+
+impl Descriptor for File {
+    fn to_any_fd(&self) -> AnyFd {
+        self.fd.to_any_fd()
     }
 }
 

@@ -123,7 +123,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](TryLockError::WouldBlock) if somebody has; else those of [`lock`](File::lock).
+    /// [`WouldBlock`](TryLockError::WouldBlock) if somebody has; else those of
+    /// [`lock`](File::lock).
     ///
     /// # Cancel safety
     ///
@@ -137,7 +138,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](TryLockError::WouldBlock) if somebody has; else those of [`lock`](File::lock).
+    /// [`WouldBlock`](TryLockError::WouldBlock) if somebody has; else those of
+    /// [`lock`](File::lock).
     ///
     /// # Cancel safety
     ///

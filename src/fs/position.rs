@@ -136,7 +136,8 @@ impl File {
     /// # Errors
     ///
     /// Those of [`read_to_end`](File::read_to_end), and
-    /// [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8: the buffer is as it was then.
+    /// [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8: the buffer is as it was
+    /// then.
     ///
     /// # Cancel safety
     ///
@@ -189,8 +190,8 @@ impl File {
     /// # Cancel safety
     ///
     /// If it is dropped, all bytes are written or none: what has been begun goes on, and what is
-    /// done next at the position, or [`close`](File::close), sees to the rest before it begins; what
-    /// was still waiting for an earlier write, which had been dropped, is not begun. If nothing
+    /// done next at the position, or [`close`](File::close), sees to the rest before it begins;
+    /// what was still waiting for an earlier write, which had been dropped, is not begun. If nothing
     /// follows, a part may be missing.
     #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen that it is Send")]
     pub fn write_all<B: IoBuf>(
@@ -202,7 +203,7 @@ impl File {
 
     async fn put<B: IoBuf>(&mut self, buffer: B, all: bool) -> BufResult<usize, B> {
         match self.end_of_reads().await {
-            Ok(()) => Writing::<ByPosition, B>::new(&self.fd, &self.outgoing, buffer, all).await,
+            Ok(()) => Writing::new(&self.fd, &self.outgoing, buffer, all).await,
             Err(error) => Err(BufError { error, buffer }),
         }
     }

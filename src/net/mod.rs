@@ -45,9 +45,11 @@
 mod accepting;
 mod address;
 mod listener;
+mod reading;
 mod socket;
 mod split;
 mod stream;
+mod writing;
 
 pub use std::net::Shutdown;
 

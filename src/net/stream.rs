@@ -6,12 +6,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::{fmt, io};
 
 use super::address::{ToSocketAddrs, no_address, resolve};
+use super::reading::{Incoming, Reading};
+use super::writing::{Outgoing, Writing};
 use super::{OwnedReadHalf, OwnedWriteHalf, Shutdown, socket, split};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::attempt::BySocket;
 use crate::op::parked::Slot;
-use crate::op::reading::{Incoming, Reading};
-use crate::op::writing::{Outgoing, Writing};
 use crate::op::{SharedFd, connect};
 
 /// A TCP connection.
@@ -136,7 +135,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Reading::<BySocket, B>::new(&self.fd, &self.incoming, buffer, false)
+        Reading::new(&self.fd, &self.incoming, buffer, false)
     }
 
     /// Reads until the buffer is full, to its [capacity](IoBufMut::capacity).
@@ -153,7 +152,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let reading = Reading::<BySocket, B>::new(&self.fd, &self.incoming, buffer, true);
+        let reading = Reading::new(&self.fd, &self.incoming, buffer, true);
         async { reading.await.map(|(_, buffer)| ((), buffer)) }
     }
 
@@ -174,7 +173,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Writing::<BySocket, B>::new(&self.fd, &self.outgoing, buffer, false)
+        Writing::new(&self.fd, &self.outgoing, buffer, false)
     }
 
     /// Writes the whole buffer.
@@ -193,7 +192,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let writing = Writing::<BySocket, B>::new(&self.fd, &self.outgoing, buffer, true);
+        let writing = Writing::new(&self.fd, &self.outgoing, buffer, true);
         async { writing.await.map(|(_, buffer)| ((), buffer)) }
     }
 

@@ -1,4 +1,4 @@
-//! One transfer of a stream, on whatever kind of descriptor, waiting where the kernel does not.
+//! One transfer of a pipe, a terminal or a file, waiting where the kernel does not.
 //!
 //! Of a descriptor in non-blocking mode the kernel does not wait in a transfer, it fails with
 //! `EAGAIN`. The mode is not ours to change where others share the descriptor, as they do standard
@@ -12,15 +12,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::parked::was_cancelled;
-use super::{Op, Operation, PollAdd, Read, Recv, Send, SharedFd, Write};
-use super::{poll_add, read, recv, send, write};
+use super::{Op, Operation, PollAdd, Read, SharedFd, Write, poll_add, read, write};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 
-/// How bytes come out of a descriptor and get into it.
-pub(crate) trait Means: std::marker::Send + Unpin + 'static {
-    type Read<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
-    type Write<B: IoBuf>: Operation<Output = BufResult<usize, B>>;
-
+/// How bytes come out of a descriptor.
+pub(crate) trait Means: 'static {
     /// Whether a read waits by a poll from the beginning, so that one which is stopped while it
     /// waits cannot have taken anything.
     const LOOKS_FIRST: bool;
@@ -28,59 +24,30 @@ pub(crate) trait Means: std::marker::Send + Unpin + 'static {
     /// Whether the kernel is told to stop a read that is dropped. If not, it stays in the kernel
     /// until something comes.
     const STOPS: bool;
-
-    fn read<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Self::Read<B>>;
-
-    /// `all` says that the rest would be written next if this writes only a part.
-    fn write<B: IoBuf>(fd: &SharedFd, buffer: B, all: bool) -> Op<Self::Write<B>>;
 }
-
-/// A connected socket, which nobody else reads.
-pub(crate) struct BySocket;
-
-impl Means for BySocket {
-    type Read<B: IoBufMut> = Recv<B>;
-    type Write<B: IoBuf> = Send<B>;
-
-    const LOOKS_FIRST: bool = false;
-    const STOPS: bool = false;
-
-    fn read<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Recv<B>> {
-        recv(fd, buffer, 0)
-    }
-
-    fn write<B: IoBuf>(fd: &SharedFd, buffer: B, all: bool) -> Op<Send<B>> {
-        // The kernel does the waiting between two parts better than we could.
-        send(fd, buffer, if all { libc::MSG_WAITALL } else { 0 })
-    }
-}
-
-/// Whatever can be read and written like a file; the constants are those of [`Means`].
-pub(crate) struct ByFile<const LOOKS_FIRST: bool, const STOPS: bool>;
 
 /// A pipe, which nobody else reads.
-pub(crate) type ByPipe = ByFile<false, false>;
+pub(crate) struct ByPipe;
+
+impl Means for ByPipe {
+    const LOOKS_FIRST: bool = false;
+    const STOPS: bool = false;
+}
 
 /// A file with a position, which may be somebody else's as well.
-pub(crate) type ByPosition = ByFile<false, true>;
+pub(crate) struct ByPosition;
+
+impl Means for ByPosition {
+    const LOOKS_FIRST: bool = false;
+    const STOPS: bool = true;
+}
 
 /// Something that other processes may read too, such as a terminal.
-pub(crate) type InCompany = ByFile<true, true>;
+pub(crate) struct InCompany;
 
-impl<const LOOKS_FIRST: bool, const STOPS: bool> Means for ByFile<LOOKS_FIRST, STOPS> {
-    type Read<B: IoBufMut> = Read<B>;
-    type Write<B: IoBuf> = Write<B>;
-
-    const LOOKS_FIRST: bool = LOOKS_FIRST;
-    const STOPS: bool = STOPS;
-
-    fn read<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
-        read(fd, buffer)
-    }
-
-    fn write<B: IoBuf>(fd: &SharedFd, buffer: B, _: bool) -> Op<Write<B>> {
-        write(fd, buffer)
-    }
+impl Means for InCompany {
+    const LOOKS_FIRST: bool = true;
+    const STOPS: bool = true;
 }
 
 /// Which way the bytes go.
@@ -90,34 +57,34 @@ pub(crate) trait Direction<B> {
     const EVENTS: libc::c_short;
     const LOOKS_FIRST: bool;
 
-    fn begin(fd: &SharedFd, buffer: B, all: bool) -> Op<Self::Transfer>;
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Self::Transfer>;
 }
 
 /// From the descriptor into the buffer.
 pub(crate) struct Inward<M>(PhantomData<M>);
 
 impl<M: Means, B: IoBufMut> Direction<B> for Inward<M> {
-    type Transfer = M::Read<B>;
+    type Transfer = Read<B>;
 
     const EVENTS: libc::c_short = libc::POLLIN;
     const LOOKS_FIRST: bool = M::LOOKS_FIRST;
 
-    fn begin(fd: &SharedFd, buffer: B, _: bool) -> Op<M::Read<B>> {
-        M::read(fd, buffer)
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
+        read(fd, buffer)
     }
 }
 
 /// From the buffer into the descriptor.
-pub(crate) struct Outward<M>(PhantomData<M>);
+pub(crate) struct Outward;
 
-impl<M: Means, B: IoBuf> Direction<B> for Outward<M> {
-    type Transfer = M::Write<B>;
+impl<B: IoBuf> Direction<B> for Outward {
+    type Transfer = Write<B>;
 
     const EVENTS: libc::c_short = libc::POLLOUT;
     const LOOKS_FIRST: bool = false;
 
-    fn begin(fd: &SharedFd, buffer: B, all: bool) -> Op<M::Write<B>> {
-        M::write(fd, buffer, all)
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Write<B>> {
+        write(fd, buffer)
     }
 }
 
@@ -125,7 +92,6 @@ impl<M: Means, B: IoBuf> Direction<B> for Outward<M> {
 /// interrupted or its ring has stopped.
 pub(crate) struct Attempt<D: Direction<B>, B> {
     state: State<D, B>,
-    all: bool,
     /// What is under way has been polled before, perhaps on another ring.
     is_old: bool,
     /// Nobody wants it to begin anew.
@@ -139,8 +105,8 @@ enum State<D: Direction<B>, B> {
 }
 
 impl<D: Direction<B>, B> Attempt<D, B> {
-    pub(crate) fn new(fd: &SharedFd, buffer: B, all: bool) -> Self {
-        let mut attempt = Self { state: State::Ended, all, is_old: false, is_given_up: false };
+    pub(crate) fn new(fd: &SharedFd, buffer: B) -> Self {
+        let mut attempt = Self { state: State::Ended, is_old: false, is_given_up: false };
         if D::LOOKS_FIRST {
             attempt.wait(fd, buffer);
         } else {
@@ -150,7 +116,7 @@ impl<D: Direction<B>, B> Attempt<D, B> {
     }
 
     fn transfer(&mut self, fd: &SharedFd, buffer: B) {
-        self.state = State::Transfer(D::begin(fd, buffer, self.all));
+        self.state = State::Transfer(D::begin(fd, buffer));
         self.is_old = false;
     }
 

@@ -1,4 +1,5 @@
-//! Reading from a stream, so that no byte is lost by a future that is dropped.
+//! Reading from a pipe, a terminal or a file's position, so that no byte is lost by a future that
+//! is dropped.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use super::rest::Rest;
 use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
 
-/// What a stream knows about its reads.
+/// What is known of earlier reads.
 #[derive(Default)]
 pub(crate) struct Incoming {
     /// A read that was dropped in flight; its bytes come first.
@@ -138,13 +139,13 @@ impl<'a, M: Means, B: IoBufMut> Reading<'a, M, B> {
         Self { fd, slot, wants_all, state: State::New(buffer) }
     }
 
-    /// Claims the reading side of the stream.
+    /// Claims the reading side.
     fn begin(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
         if buffer.capacity() == 0 {
             return Some(Ok((0, buffer)));
         }
         let Some(claim) = self.slot.claim() else {
-            return Some(Err(BufError { error: busy("read of this stream"), buffer }));
+            return Some(Err(BufError { error: busy("read"), buffer }));
         };
         if claim.parked.is_some() {
             self.state = State::Queued(claim, buffer);
@@ -156,7 +157,7 @@ impl<'a, M: Means, B: IoBufMut> Reading<'a, M, B> {
 
     fn receive(&mut self, claim: Claim<'a, Incoming>, rest: Rest<B>) {
         let done = rest.done;
-        let attempt = Attempt::new(self.fd, rest, self.wants_all);
+        let attempt = Attempt::new(self.fd, rest);
         self.state = State::Receiving(Receiving { claim, attempt, done });
     }
 
@@ -276,6 +277,6 @@ fn copy<B: IoBufMut>(bytes: &[u8], into: &mut Rest<B>) -> usize {
 
 #[cold]
 fn too_early() -> io::Error {
-    let message = "the peer ended the stream before the buffer was full";
+    let message = "it ends before the buffer is full";
     io::Error::new(io::ErrorKind::UnexpectedEof, message)
 }

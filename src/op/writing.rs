@@ -1,4 +1,4 @@
-//! Writing to a stream, so that bytes never change their order.
+//! Writing to a pipe, a terminal or a file's position, so that bytes never change their order.
 
 use std::future::Future;
 use std::io;
@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::SharedFd;
-use super::attempt::{Attempt, Means, Outward};
+use super::attempt::{Attempt, Outward};
 use super::parked::{Claim, Slot, busy};
 use super::rest::Rest;
 use crate::buf::{BufError, BufResult, IoBuf};
 
-/// What a stream knows about its writes.
+/// What is known of earlier writes.
 #[derive(Default)]
 pub(crate) struct Outgoing {
     /// A write that was dropped in flight; it has to end before the next one begins.
@@ -45,22 +45,22 @@ trait ParkedWrite: Send {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-impl<M: Means, B: IoBuf> ParkedWrite for Sending<M, B> {
+impl<B: IoBuf> ParkedWrite for Sending<B> {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_sent(fd, cx).map(|result| result.map(drop).map_err(io::Error::from))
     }
 }
 
 /// Bytes on their way to the kernel.
-struct Sending<M: Means, B: IoBuf> {
-    attempt: Attempt<Outward<M>, Rest<B>>,
+struct Sending<B: IoBuf> {
+    attempt: Attempt<Outward, Rest<B>>,
     /// Goes on until all is sent.
     sends_all: bool,
 }
 
-impl<M: Means, B: IoBuf> Sending<M, B> {
+impl<B: IoBuf> Sending<B> {
     fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
-        Self { attempt: Attempt::new(fd, rest, sends_all), sends_all }
+        Self { attempt: Attempt::new(fd, rest), sends_all }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
@@ -89,24 +89,24 @@ impl<M: Means, B: IoBuf> Sending<M, B> {
 }
 
 /// A write of what there is room for, or of all.
-pub(crate) struct Writing<'a, M: Means, B: IoBuf> {
+pub(crate) struct Writing<'a, B: IoBuf> {
     fd: &'a SharedFd,
     slot: &'a Slot<Outgoing>,
     sends_all: bool,
-    state: State<'a, M, B>,
+    state: State<'a, B>,
 }
 
-enum State<'a, M: Means, B: IoBuf> {
+enum State<'a, B: IoBuf> {
     New(B),
     /// An earlier write, which was dropped, has to end first.
     Queued(Claim<'a, Outgoing>, B),
-    Sending(Claim<'a, Outgoing>, Sending<M, B>),
+    Sending(Claim<'a, Outgoing>, Sending<B>),
     Finished,
 }
 
-impl<M: Means, B: IoBuf> Unpin for Writing<'_, M, B> {}
+impl<B: IoBuf> Unpin for Writing<'_, B> {}
 
-impl<'a, M: Means, B: IoBuf> Writing<'a, M, B> {
+impl<'a, B: IoBuf> Writing<'a, B> {
     pub(crate) fn new(
         fd: &'a SharedFd,
         slot: &'a Slot<Outgoing>,
@@ -116,13 +116,13 @@ impl<'a, M: Means, B: IoBuf> Writing<'a, M, B> {
         Self { fd, slot, sends_all, state: State::New(buffer) }
     }
 
-    /// Claims the writing side of the stream.
+    /// Claims the writing side.
     fn begin(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
         if buffer.initialized_len() == 0 {
             return Some(Ok((0, buffer)));
         }
         let Some(claim) = self.slot.claim() else {
-            return Some(Err(BufError { error: busy("write to this stream"), buffer }));
+            return Some(Err(BufError { error: busy("write"), buffer }));
         };
         self.state = if claim.parked.is_some() {
             State::Queued(claim, buffer)
@@ -149,7 +149,7 @@ impl<'a, M: Means, B: IoBuf> Writing<'a, M, B> {
     }
 }
 
-impl<M: Means, B: IoBuf> Future for Writing<'_, M, B> {
+impl<B: IoBuf> Future for Writing<'_, B> {
     type Output = BufResult<usize, B>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -185,7 +185,7 @@ impl<M: Means, B: IoBuf> Future for Writing<'_, M, B> {
     }
 }
 
-impl<M: Means, B: IoBuf> Drop for Writing<'_, M, B> {
+impl<B: IoBuf> Drop for Writing<'_, B> {
     fn drop(&mut self) {
         if let State::Sending(mut claim, sending) =
             std::mem::replace(&mut self.state, State::Finished)
