@@ -222,7 +222,8 @@ macro_rules! an_output {
             /// # Cancel safety
             ///
             /// If it is dropped, all of the bytes are written or none, unless the process ends:
-            /// what has been begun goes on, and the next write sees to the rest before its own bytes.
+            /// what has been begun goes on, and the next write sees to the rest before its own
+            /// bytes.
             pub fn write_all<B: IoBuf>(
                 &self,
                 buffer: B,

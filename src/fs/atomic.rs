@@ -30,8 +30,8 @@ use crate::op::SharedFd;
 /// # Errors
 ///
 /// Those of [`AtomicFile::create`], [`File::write_all`] and [`AtomicFile::commit`], with the
-/// buffer. The file has its old contents then; only if the directory could not be synced may it have the
-/// new ones.
+/// buffer. The file has its old contents then; only if the directory could not be synced may it
+/// have the new ones.
 ///
 /// # Cancel safety
 ///
@@ -64,7 +64,8 @@ pub async fn write_atomic<B: IoBuf>(path: impl AsRef<Path>, contents: B) -> BufR
 /// The new contents of a file, which take the place of the old ones all at once.
 ///
 /// A file that is replaced keeps its mode, but not its owner, other names, and attributes. If
-/// `path` is a symbolic link to a file, it is that file which is replaced.
+/// `path` is a symbolic link to a file, it is that file which is replaced; one that leads nowhere
+/// is replaced itself.
 ///
 /// Dropped without [`commit`](Self::commit), it leaves nothing behind. On file systems without
 /// unnamed files (`O_TMPFILE`) a process that is killed may leave a file named
@@ -206,8 +207,13 @@ fn make(directory: &Path) -> io::Result<(fs::File, Option<Temporary>)> {
         Err(error) if lacks_unnamed_files(&error) => {}
         Err(error) => return Err(error),
     }
-    let (file, temporary) =
-        at_free_name(directory, |path| options.clone().create_new(true).open(path))?;
+    make_named(directory)
+}
+
+fn make_named(directory: &Path) -> io::Result<(fs::File, Option<Temporary>)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    let (file, temporary) = at_free_name(directory, |path| options.open(path))?;
     Ok((file, Some(temporary)))
 }
 
@@ -263,4 +269,56 @@ fn link(file: &SharedFd, path: &Path) -> io::Result<()> {
         libc::linkat(libc::AT_FDCWD, old.as_ptr(), libc::AT_FDCWD, new.as_ptr(), follow)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+
+    /// What is made where there are no unnamed files, in a directory of its own.
+    fn begun(name: &str) -> (PathBuf, fs::File, Target) {
+        let directory = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let (mut file, temporary) = make_named(&directory).unwrap();
+        file.write_all(b"new").unwrap();
+        let target =
+            Target { path: directory.join("file"), directory: directory.clone(), temporary };
+        (directory, file, target)
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_that_had_to_have_a_name_gets_the_right_one() {
+        let (directory, file, target) = begun("ringpool-atomic-put");
+        fs::write(directory.join("file"), "old").unwrap();
+        assert_eq!(names(&directory).len(), 2);
+        target.put(&OwnedFd::from(file).into()).unwrap();
+        assert_eq!(names(&directory), ["file"]);
+        assert_eq!(fs::read(directory.join("file")).unwrap(), b"new");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_had_to_have_a_name_loses_it_if_it_is_not_wanted() {
+        let (directory, file, target) = begun("ringpool-atomic-drop");
+        let (other, temporary) = make_named(&directory).unwrap();
+        assert_eq!(names(&directory).len(), 2, "the names differ");
+        drop((file, target));
+        assert_eq!(names(&directory).len(), 1);
+        drop((other, temporary));
+        assert!(names(&directory).is_empty());
+        let (file, temporary) = make_named(&directory).unwrap();
+        let path = directory.join("taken");
+        fs::create_dir(&path).unwrap();
+        let target = Target { path, directory: directory.clone(), temporary };
+        target.put(&OwnedFd::from(file).into()).unwrap_err();
+        assert_eq!(names(&directory), ["taken"], "also if it could not be put in its place");
+        fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -52,7 +52,7 @@ impl File {
     /// # Cancel safety
     ///
     /// As for [`read`](File::read).
-    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen that it is Send")]
+    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen to be Send")]
     pub fn read_exact<B: IoBufMut>(
         &mut self,
         buffer: B,
@@ -191,9 +191,9 @@ impl File {
     ///
     /// If it is dropped, all bytes are written or none: what has been begun goes on, and what is
     /// done next at the position, or [`close`](File::close), sees to the rest before it begins;
-    /// what was still waiting for an earlier write, which had been dropped, is not begun. If nothing
-    /// follows, a part may be missing.
-    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen that it is Send")]
+    /// what was still waiting for an earlier write, which had been dropped, is not begun. If
+    /// nothing follows, a part may be missing.
+    #[expect(clippy::manual_async_fn, reason = "of an async fn it is not seen to be Send")]
     pub fn write_all<B: IoBuf>(
         &mut self,
         buffer: B,
