@@ -111,6 +111,9 @@ mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
+#[path = "op/shots.rs"]
+mod shots;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 
@@ -129,6 +132,8 @@ pub mod buf;
 mod builder;
 #[cfg(not(ringpool_loom))]
 mod capabilities;
+#[cfg(not(ringpool_loom))]
+pub mod consume;
 #[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]
