@@ -10,6 +10,7 @@
 mod accept_multishot;
 pub(crate) mod address;
 mod advise;
+pub(crate) mod attempt;
 mod cancel;
 pub(crate) mod cell;
 mod close;
@@ -28,6 +29,7 @@ mod future;
 mod linked;
 mod modifiers;
 mod multishot;
+mod names;
 mod nop;
 mod open;
 mod openat;
@@ -39,6 +41,7 @@ mod position;
 mod range;
 pub mod raw;
 mod read;
+pub(crate) mod reading;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
@@ -55,6 +58,7 @@ mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
+pub(crate) mod writing;
 mod xattr;
 mod zero_copy;
 
@@ -85,6 +89,9 @@ pub use future::Op;
 pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
+pub use names::{
+    LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
+};
 pub use nop::{Nop, NopWithResult, nop, nop_with_result};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
