@@ -148,15 +148,24 @@ impl Ring {
     /// it has set aside to go on with in a moment, or that waits for another one to end.
     pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
         if self.to_stop.missed(cell) {
-            self.send_cancel(cell);
+            self.send_cancel_at_once(cell);
         }
+    }
+
+    /// A timer that ticks is found only between the tick that was seen and the next one. So what
+    /// the kernel holds back is brought to an end first, and the request follows without delay.
+    fn send_cancel_at_once(&mut self, cell: NonNull<CellHeader>) {
+        self.send_cancel(cell);
+        let _ = self.enter_kernel::<libc::sigset_t>(0, 0, EnterFlags::GETEVENTS, None);
+        self.submit_now();
     }
 
     /// Asks for what the kernel did not find some time ago.
     #[inline]
     pub(crate) fn cancel_put_off(&mut self) {
         if self.to_stop.has_put_off() {
-            self.to_stop.take_put_off().into_iter().for_each(|cell| self.send_cancel(cell));
+            let cells = self.to_stop.take_put_off();
+            cells.into_iter().for_each(|cell| self.send_cancel_at_once(cell));
         }
     }
 
