@@ -146,7 +146,13 @@ impl Ring {
 
     /// Asks again, now or later, unless the operation has ended: the kernel does not find one that
     /// it has set aside to go on with in a moment, or that waits for another one to end.
-    pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
+    pub(crate) fn cancel_again(&mut self, Missed { cell, is_at_it }: Missed) {
+        // What the kernel is doing ends by itself, unless it is done again and again.
+        // SAFETY: what is to be stopped has not completed, so its cell is there.
+        let goes_on = || self.to_stop.has(cell) && unsafe { cell.as_ref() }.completes_often();
+        if is_at_it && !goes_on() {
+            return;
+        }
         if self.to_stop.missed(cell) {
             self.send_cancel_at_once(cell);
         }
