@@ -92,6 +92,10 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
+//!
 //! # Where io_uring cannot be used
 //!
 //! Linux 6.1 or newer is needed, and containers may forbid io_uring altogether. [`Builder::build`]
@@ -110,6 +114,9 @@ mod error;
 mod inbox;
 mod primitives;
 
+#[cfg(ringpool_loom)]
+#[path = "op/shots.rs"]
+mod shots;
 #[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
@@ -130,9 +137,13 @@ mod builder;
 #[cfg(not(ringpool_loom))]
 mod capabilities;
 #[cfg(not(ringpool_loom))]
+pub mod consume;
+#[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
+#[cfg(not(ringpool_loom))]
+pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
@@ -153,6 +164,8 @@ mod runtime;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 mod stop;
+#[cfg(not(ringpool_loom))]
+mod stream;
 #[cfg(not(ringpool_loom))]
 mod switch;
 #[cfg(not(ringpool_loom))]

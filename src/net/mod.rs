@@ -45,15 +45,14 @@
 mod accepting;
 mod address;
 mod listener;
-mod reading;
 mod socket;
 mod split;
 mod stream;
-mod writing;
+mod streaming;
 
 pub use std::net::Shutdown;
 
 pub use address::ToSocketAddrs;
-pub use listener::TcpListener;
+pub use listener::{Incoming, TcpListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;

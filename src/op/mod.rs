@@ -7,6 +7,7 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+mod accept_multishot;
 pub(crate) mod address;
 mod advise;
 mod cancel;
@@ -20,6 +21,8 @@ mod direct_move;
 mod direct_open;
 mod epoll;
 mod fields;
+mod fixed;
+mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
@@ -39,6 +42,7 @@ mod read;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
+mod shots;
 mod socket;
 mod socket_option;
 mod splice;
@@ -47,6 +51,7 @@ mod statx;
 mod sync;
 mod timed;
 mod timeout;
+mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
@@ -57,6 +62,7 @@ use std::io;
 
 use io_uring::squeue;
 
+pub use accept_multishot::{AcceptMultishot, accept_multishot};
 pub use advise::{Fadvise, Madvise, fadvise, madvise};
 pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
@@ -69,8 +75,14 @@ pub use direct_open::{
     pipe_direct, socket_direct,
 };
 pub use epoll::{EpollCtl, EpollWait, epoll_ctl, epoll_wait};
+pub use fixed::{ReadFixed, WriteFixed, read_fixed, read_fixed_at, write_fixed, write_fixed_at};
+pub use fixed_vectored::{
+    ReadVectoredFixed, WriteVectoredFixed, readv_fixed, readv_fixed_at, writev_fixed,
+    writev_fixed_at,
+};
 pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv, futex_wake};
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use nop::{Nop, NopWithResult, nop, nop_with_result};
@@ -78,7 +90,7 @@ pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
-pub use poll::{PollAdd, poll_add};
+pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use returning::Returning;
@@ -96,6 +108,7 @@ pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
+pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
 pub use transfer::{Recv, Send, recv, send};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};

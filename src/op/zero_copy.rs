@@ -134,10 +134,6 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
         Self { state: State::Unstarted(operation), copying: Copying::Never }
     }
 
-    pub(super) fn refused(operation: S, error: io::Error) -> Self {
-        Self { state: State::Refused(operation, error), copying: Copying::Never }
-    }
-
     /// Copies, as other sends do, where that is better: what is shorter than [`ZERO_COPY_MIN`], and
     /// what goes to a socket that cannot do without, such as a Unix socket. The buffer comes back
     /// at once then.

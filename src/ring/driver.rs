@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
 use super::reaped::{Missed, Reaped, UserData};
@@ -32,6 +33,7 @@ pub(crate) struct Ring {
     pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
+    buffers: BufferTable,
 }
 
 /// An entry that found the queue full.
@@ -53,7 +55,13 @@ impl Ring {
             files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
             enters: 0,
+            buffers: BufferTable::default(),
         }
+    }
+
+    /// The table of registered buffers, and the ring that it belongs to.
+    pub(super) fn buffers(&mut self) -> (&mut BufferTable, &IoUring) {
+        (&mut self.buffers, &self.uring)
     }
 
     pub(crate) fn features(&self) -> &Features {

@@ -5,19 +5,42 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Flow;
 use crate::buf::{BufError, BufResult, IoBuf};
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
-use crate::op::{self, Op, SharedFd};
+use crate::op::{Op, SharedFd};
 
 /// What a stream knows about its writes.
-#[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing<F: Flow> {
     /// A write that was dropped in flight; it has to end before the next one begins.
-    parked: Option<Box<dyn ParkedWrite>>,
+    pub(super) parked: Option<Earlier<F>>,
 }
 
-impl Outgoing {
+/// A write that nobody holds.
+pub(super) enum Earlier<F: Flow> {
+    Dropped(Box<dyn ParkedWrite>),
+    /// One of [`poll_write`](super::Stream::poll_write), which begins too many to box them.
+    Polled(Sending<F, Vec<u8>>),
+}
+
+impl<F: Flow> Earlier<F> {
+    /// Goes on with it until it has ended.
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Dropped(write) => write.poll_ended(fd, cx),
+            Self::Polled(write) => write.poll_ended(fd, cx),
+        }
+    }
+}
+
+impl<F: Flow> Default for Outgoing<F> {
+    fn default() -> Self {
+        Self { parked: None }
+    }
+}
+
+impl<F: Flow> Outgoing<F> {
     /// Whether nothing is in the kernel.
     pub(super) fn is_idle(&self) -> bool {
         self.parked.is_none()
@@ -25,34 +48,44 @@ impl Outgoing {
 }
 
 /// A write that was dropped, whatever its buffer.
-trait ParkedWrite: Send {
+pub(super) trait ParkedWrite: Send {
     /// Goes on with it until it has ended.
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-impl<B: IoBuf> ParkedWrite for Sending<B> {
+impl<F: Flow, B: IoBuf> ParkedWrite for Sending<F, B> {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_sent(fd, cx).map(|result| result.map(drop).map_err(io::Error::from))
     }
 }
 
 /// Bytes on their way to the kernel.
-struct Sending<B: IoBuf> {
-    operation: Op<op::Send<Rest<B>>>,
+pub(super) struct Sending<F: Flow, B: IoBuf> {
+    operation: Op<F::Send<Rest<B>>>,
     /// Goes on until all is sent.
     sends_all: bool,
     /// The operation has been polled before.
     is_old: bool,
 }
 
-impl<B: IoBuf> Sending<B> {
-    fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
-        // The kernel does the waiting between two parts better than we could.
-        let flags = if sends_all { libc::MSG_WAITALL } else { 0 };
-        Self { operation: op::send(fd, rest, flags), sends_all, is_old: false }
+impl<F: Flow, B: IoBuf> Sending<F, B> {
+    pub(super) fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
+        Self { operation: F::send(fd, rest, sends_all), sends_all, is_old: false }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
+        self.poll_left(fd, cx).map(|ended| match ended {
+            Ok(rest) => Ok((rest.done, rest.buffer)),
+            Err(BufError { error, buffer }) => Err(BufError { error, buffer: buffer.buffer }),
+        })
+    }
+
+    /// Goes on until it has ended, and gives what is left: nothing, if all is sent.
+    pub(super) fn poll_left(
+        &mut self,
+        fd: &SharedFd,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Rest<B>, BufError<Rest<B>>>> {
         loop {
             let Poll::Ready(result) = Pin::new(&mut self.operation).poll(cx) else {
                 self.is_old = true;
@@ -62,14 +95,12 @@ impl<B: IoBuf> Sending<B> {
                 Ok((count, mut rest)) => {
                     rest.done += count;
                     if !self.sends_all || rest.initialized_len() == 0 {
-                        return Poll::Ready(Ok((rest.done, rest.buffer)));
+                        return Poll::Ready(Ok(rest));
                     }
                     rest
                 }
                 Err(BufError { error, buffer }) if self.is_old && was_cancelled(&error) => buffer,
-                Err(BufError { error, buffer }) => {
-                    return Poll::Ready(Err(BufError { error, buffer: buffer.buffer }));
-                }
+                Err(error) => return Poll::Ready(Err(error)),
             };
             *self = Self::new(fd, rest, self.sends_all);
         }
@@ -77,27 +108,27 @@ impl<B: IoBuf> Sending<B> {
 }
 
 /// A write of what there is room for, or of all.
-pub(super) struct Writing<'a, B: IoBuf> {
+pub(super) struct Writing<'a, F: Flow, B: IoBuf> {
     fd: &'a SharedFd,
-    slot: &'a Slot<Outgoing>,
+    slot: &'a Slot<Outgoing<F>>,
     sends_all: bool,
-    state: State<'a, B>,
+    state: State<'a, F, B>,
 }
 
-enum State<'a, B: IoBuf> {
+enum State<'a, F: Flow, B: IoBuf> {
     New(B),
     /// An earlier write, which was dropped, has to end first.
-    Queued(Claim<'a, Outgoing>, B),
-    Sending(Claim<'a, Outgoing>, Sending<B>),
+    Queued(Claim<'a, Outgoing<F>>, B),
+    Sending(Claim<'a, Outgoing<F>>, Sending<F, B>),
     Finished,
 }
 
-impl<B: IoBuf> Unpin for Writing<'_, B> {}
+impl<F: Flow, B: IoBuf> Unpin for Writing<'_, F, B> {}
 
-impl<'a, B: IoBuf> Writing<'a, B> {
+impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
     pub(super) fn new(
         fd: &'a SharedFd,
-        slot: &'a Slot<Outgoing>,
+        slot: &'a Slot<Outgoing<F>>,
         buffer: B,
         sends_all: bool,
     ) -> Self {
@@ -123,7 +154,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     /// The earlier write has ended.
     fn take_over(
         &mut self,
-        mut claim: Claim<'a, Outgoing>,
+        mut claim: Claim<'a, Outgoing<F>>,
         buffer: B,
         ended: io::Result<()>,
     ) -> Option<BufResult<usize, B>> {
@@ -137,7 +168,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     }
 }
 
-impl<B: IoBuf> Future for Writing<'_, B> {
+impl<F: Flow, B: IoBuf> Future for Writing<'_, F, B> {
     type Output = BufResult<usize, B>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -173,12 +204,12 @@ impl<B: IoBuf> Future for Writing<'_, B> {
     }
 }
 
-impl<B: IoBuf> Drop for Writing<'_, B> {
+impl<F: Flow, B: IoBuf> Drop for Writing<'_, F, B> {
     fn drop(&mut self) {
         if let State::Sending(mut claim, sending) =
             std::mem::replace(&mut self.state, State::Finished)
         {
-            claim.parked = Some(Box::new(sending));
+            claim.parked = Some(Earlier::Dropped(Box::new(sending)));
         }
     }
 }

@@ -5,116 +5,44 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Flow;
+use super::incoming::Incoming;
 use crate::buf::{BufError, BufResult, IoBufMut};
-use crate::coop;
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
-use crate::op::{Op, Recv, SharedFd, recv};
-
-/// What a stream knows about its reads.
-#[derive(Default)]
-pub(super) struct Incoming {
-    /// A read that was dropped in flight; its bytes come first.
-    parked: Option<Box<dyn ParkedRead>>,
-}
-
-impl Incoming {
-    /// Whether nothing is in the kernel, and nothing received is left.
-    pub(super) fn is_idle(&self) -> bool {
-        self.parked.is_none()
-    }
-}
-
-/// A read that was dropped, whatever its buffer.
-trait ParkedRead: Send {
-    /// Waits until the kernel has finished with it.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Offers the bytes that are left, if any; `take` says how many it took.
-    fn offer(&mut self, take: &mut dyn FnMut(&[u8]) -> usize);
-
-    /// How it failed, once all bytes have been taken.
-    fn take_error(&mut self) -> Option<io::Error>;
-
-    /// Whether there are no bytes and no error left.
-    fn is_spent(&self) -> bool;
-}
-
-struct Parked<B: IoBufMut> {
-    stage: Stage<B>,
-    /// Bytes that have been taken out.
-    taken: usize,
-}
-
-enum Stage<B: IoBufMut> {
-    InFlight(Op<Recv<Rest<B>>>),
-    Ended(Rest<B>, Option<io::Error>),
-}
-
-impl<B: IoBufMut> ParkedRead for Parked<B> {
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::InFlight(operation) = &mut self.stage else { return Poll::Ready(()) };
-        let Poll::Ready(result) = Pin::new(operation).poll(cx) else { return Poll::Pending };
-        self.stage = match result {
-            Ok((_, rest)) => Stage::Ended(rest, None),
-            Err(BufError { error, buffer }) => {
-                Stage::Ended(buffer, Some(error).filter(|error| !was_cancelled(error)))
-            }
-        };
-        Poll::Ready(())
-    }
-
-    fn offer(&mut self, take: &mut dyn FnMut(&[u8]) -> usize) {
-        if let Stage::Ended(rest, _) = &self.stage
-            && self.taken < rest.done
-        {
-            self.taken += take(&rest.buffer.as_bytes()[self.taken..rest.done]);
-        }
-    }
-
-    fn take_error(&mut self) -> Option<io::Error> {
-        match &mut self.stage {
-            Stage::Ended(rest, error) if self.taken == rest.done => error.take(),
-            _ => None,
-        }
-    }
-
-    fn is_spent(&self) -> bool {
-        matches!(&self.stage, Stage::Ended(rest, None) if self.taken == rest.done)
-    }
-}
+use crate::op::{Op, SharedFd};
 
 /// A read of what has arrived, or of as much as the buffer holds.
-pub(super) struct Reading<'a, B: IoBufMut> {
+pub(super) struct Reading<'a, F: Flow, B: IoBufMut> {
     fd: &'a SharedFd,
-    slot: &'a Slot<Incoming>,
+    slot: &'a Slot<Incoming<F>>,
     wants_all: bool,
-    state: State<'a, B>,
+    state: State<'a, F, B>,
 }
 
-enum State<'a, B: IoBufMut> {
+enum State<'a, F: Flow, B: IoBufMut> {
     New(B),
     /// An earlier read, which was dropped, comes first.
-    Queued(Claim<'a, Incoming>, B),
-    Receiving(Receiving<'a, B>),
+    Queued(Claim<'a, Incoming<F>>, B),
+    Receiving(Receiving<'a, F, B>),
     Finished,
 }
 
-struct Receiving<'a, B: IoBufMut> {
-    claim: Claim<'a, Incoming>,
-    operation: Op<Recv<Rest<B>>>,
+struct Receiving<'a, F: Flow, B: IoBufMut> {
+    claim: Claim<'a, Incoming<F>>,
+    operation: Op<F::Receive<Rest<B>>>,
     /// Bytes that were in the buffer when the operation was made.
     done: usize,
     /// It has been polled before.
     is_old: bool,
 }
 
-impl<B: IoBufMut> Unpin for Reading<'_, B> {}
+impl<F: Flow, B: IoBufMut> Unpin for Reading<'_, F, B> {}
 
-impl<'a, B: IoBufMut> Reading<'a, B> {
+impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
     pub(super) fn new(
         fd: &'a SharedFd,
-        slot: &'a Slot<Incoming>,
+        slot: &'a Slot<Incoming<F>>,
         buffer: B,
         wants_all: bool,
     ) -> Self {
@@ -129,41 +57,33 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
         let Some(claim) = self.slot.claim() else {
             return Some(Err(BufError { error: busy("read of this stream"), buffer }));
         };
-        if claim.parked.is_some() {
-            self.state = State::Queued(claim, buffer);
-        } else {
+        if claim.is_idle() {
             self.receive(claim, Rest::new(buffer));
+        } else {
+            self.state = State::Queued(claim, buffer);
         }
         None
     }
 
-    fn receive(&mut self, claim: Claim<'a, Incoming>, rest: Rest<B>) {
+    fn receive(&mut self, claim: Claim<'a, Incoming<F>>, rest: Rest<B>) {
         let done = rest.done;
-        let operation = recv(self.fd, rest, 0);
+        let operation = F::receive(self.fd, rest);
         self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
     }
 
     /// Takes what an earlier read has brought.
     fn take_over(
         &mut self,
-        mut claim: Claim<'a, Incoming>,
+        mut claim: Claim<'a, Incoming<F>>,
         buffer: B,
     ) -> Option<BufResult<usize, B>> {
         let mut rest = Rest::new(buffer);
-        let mut is_enough = false;
-        if let Some(parked) = &mut claim.parked {
-            parked.offer(&mut |bytes| copy(bytes, &mut rest));
-            is_enough = rest.done > 0 && (!self.wants_all || rest.capacity() == 0);
-            let error = if is_enough { None } else { parked.take_error() };
-            if parked.is_spent() {
-                claim.parked = None;
-            }
-            if let Some(error) = error {
-                return Some(Err(BufError { error, buffer: rest.buffer }));
-            }
-        }
-        if is_enough {
+        claim.take_left(&mut rest);
+        if rest.done > 0 && (!self.wants_all || rest.capacity() == 0) {
             return Some(Ok((rest.done, rest.buffer)));
+        }
+        if let Some(error) = claim.take_error() {
+            return Some(Err(BufError { error, buffer: rest.buffer }));
         }
         self.receive(claim, rest);
         None
@@ -172,7 +92,7 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
     /// The operation has ended.
     fn received(
         &mut self,
-        claim: Claim<'a, Incoming>,
+        claim: Claim<'a, Incoming<F>>,
         was_old: bool,
         result: BufResult<usize, Rest<B>>,
     ) -> Option<BufResult<usize, B>> {
@@ -197,7 +117,7 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
     }
 }
 
-impl<B: IoBufMut> Future for Reading<'_, B> {
+impl<F: Flow, B: IoBufMut> Future for Reading<'_, F, B> {
     type Output = BufResult<usize, B>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -215,9 +135,7 @@ impl<B: IoBufMut> Future for Reading<'_, B> {
                     }
                 }
                 State::Queued(claim, _) => {
-                    let parked = claim.parked.as_mut();
-                    let ended = parked.map_or(Poll::Ready(()), |parked| parked.poll_ended(cx));
-                    if ended.is_pending() || coop::poll_proceed(cx).is_pending() {
+                    if claim.poll_ended(cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -238,7 +156,7 @@ impl<B: IoBufMut> Future for Reading<'_, B> {
     }
 }
 
-impl<B: IoBufMut> Drop for Reading<'_, B> {
+impl<F: Flow, B: IoBufMut> Drop for Reading<'_, F, B> {
     fn drop(&mut self) {
         let State::Receiving(receiving) = std::mem::replace(&mut self.state, State::Finished)
         else {
@@ -247,18 +165,8 @@ impl<B: IoBufMut> Drop for Reading<'_, B> {
         let Receiving { mut claim, operation, done, .. } = receiving;
         // Bytes that are there already must not wait for more to come.
         let operation = if done > 0 { operation.cancel() } else { operation };
-        claim.parked = Some(Box::new(Parked { stage: Stage::InFlight(operation), taken: 0 }));
+        claim.park(operation);
     }
-}
-
-/// Copies as many bytes as there is room for; gives how many.
-fn copy<B: IoBufMut>(bytes: &[u8], into: &mut Rest<B>) -> usize {
-    let count = bytes.len().min(into.capacity());
-    // SAFETY: there is room for that many, and nobody else can have a buffer that we own.
-    unsafe { into.ptr_mut().copy_from_nonoverlapping(bytes.as_ptr(), count) };
-    // SAFETY: just written.
-    unsafe { into.set_initialized_len(count) };
-    count
 }
 
 #[cold]
