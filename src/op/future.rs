@@ -54,6 +54,20 @@ impl<O: Operation> Op<O> {
         Self { state: State::Refused(operation, error) }
     }
 
+    /// Changes what the operation asks for.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
+    pub(super) fn adjust(mut self, change: impl FnOnce(&mut O)) -> Self {
+        match &mut self.state {
+            State::Unstarted(operation, _) | State::Refused(operation, _) => change(operation),
+            _ => panic!("what an operation asks for has to be said before it is polled"),
+        }
+        self
+    }
+
     /// Sets `flags` in the entry, of an operation that has not begun.
     pub(super) fn add_flags(&mut self, added: squeue::Flags) {
         if let State::Unstarted(_, flags) = &mut self.state {

@@ -10,6 +10,7 @@ mod draining;
 mod driver;
 mod environment;
 mod features;
+mod file_table;
 mod operations;
 mod reaped;
 mod registered;
