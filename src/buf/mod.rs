@@ -5,8 +5,11 @@
 //! well as vectors.
 
 mod impls;
+pub(crate) mod provided;
 
 use std::{error, fmt, io};
+
+pub use provided::{BufferPool, BufferPoolBuilder, PooledBuffer, WhenEmpty};
 
 /// What the kernel may read from.
 ///

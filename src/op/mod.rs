@@ -23,6 +23,7 @@ pub(crate) mod parked;
 mod path;
 mod poll;
 mod position;
+mod provided;
 mod read;
 pub(crate) mod rest;
 mod socket;
@@ -47,6 +48,12 @@ pub use nop::{Nop, nop};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use poll::{PollAdd, poll_add};
+pub use provided::{
+    ControlMessage, ControlMessages, Message, OrWait, PooledOperation, ReadMultishot, ReadPooled,
+    RecvBundle, RecvBundleMultishot, RecvMessageMultishot, RecvMultishot, RecvPooled,
+    read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot, recv_pooled,
+    recvmsg_multishot,
+};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use socket::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
@@ -79,6 +86,14 @@ pub unsafe trait Operation: std::marker::Send + 'static {
     ///
     /// If it cannot be started on this ring; it is given to [`finish`](Operation::finish) then.
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry>;
+
+    /// Whether [`reaped`](Operation::reaped) is to be called.
+    const SEES_REAPED: bool = false;
+
+    /// Takes the completion as soon as it has been reaped, on the ring's own thread and in the order
+    /// in which completions came, before anybody learns of it: for what the completion names and
+    /// others might use before somebody asks.
+    fn reaped(&mut self, _completion: Shot) {}
 
     /// The flags of the completion, for operations that have to know them; told before
     /// [`finish`](Operation::finish), if the kernel was asked at all.

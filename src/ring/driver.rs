@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -28,6 +29,7 @@ pub(crate) struct Ring {
     to_stop: Stopping,
     /// How often the kernel was entered.
     enters: u64,
+    buffer_groups: BufferGroups,
 }
 
 /// An entry that found the queue full.
@@ -47,6 +49,7 @@ impl Ring {
             in_flight: 0,
             to_stop: Stopping::default(),
             enters: 0,
+            buffer_groups: BufferGroups::default(),
         }
     }
 
@@ -64,6 +67,36 @@ impl Ring {
 
     pub(crate) fn fd(&self) -> i32 {
         self.uring.as_raw_fd()
+    }
+
+    /// Registers a group of buffers; see [`BufferGroups::register`].
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn register_buffers(&mut self, options: GroupOptions) -> io::Result<u16> {
+        // SAFETY: the caller's promise.
+        unsafe { self.buffer_groups.register(&self.uring, options) }
+    }
+
+    pub(crate) fn buffers(&mut self, group: u16) -> &mut BufferGroup {
+        self.buffer_groups.get(group)
+    }
+
+    /// Writes down what a completion says about buffers; see [`BufferGroup::claim`].
+    pub(crate) fn claim_buffers(
+        &mut self,
+        group: u16,
+        taken: Taken,
+        to: impl FnMut(Part),
+    ) -> io::Result<()> {
+        let Self { uring, buffer_groups, .. } = self;
+        buffer_groups.get(group).claim(taken, || provided::head_of(uring, group), to)
+    }
+
+    /// Unregisters a group of buffers that no operation uses any more.
+    pub(crate) fn withdraw_buffers(&mut self, group: u16) {
+        self.buffer_groups.withdraw(&self.uring, group);
     }
 
     /// Queues an operation, whose user data names its cell.
@@ -322,6 +355,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
+        self.buffer_groups.end(&self.uring, self.in_flight);
         if let Some(registered) = self.registered.take() {
             // The thread is about to end, which gives the place back as well.
             let _ = registered.unregister(&self.uring);

@@ -9,6 +9,7 @@ mod driver;
 mod environment;
 mod features;
 mod operations;
+pub(crate) mod provided;
 mod reaped;
 mod registered;
 mod setup;
