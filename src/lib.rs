@@ -111,6 +111,9 @@ mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
+#[path = "buf/provided/returns.rs"]
+mod buffer_returns;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 

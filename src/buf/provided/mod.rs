@@ -18,7 +18,7 @@ mod returns;
 use std::mem::{self, offset_of};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::{fmt, io};
 
 pub use lease::PooledBuffer;
@@ -31,6 +31,7 @@ use crate::inbox::Node;
 use crate::primitives::atomic::{AtomicU32, Ordering};
 use crate::ring::provided::{BUFFERS_MAX, GroupOptions, Pages, Taken};
 use crate::runtime::Shared;
+use crate::task::run;
 
 /// Buffers that one ring's operations take from: *provided buffers*. Since Linux 5.19.
 ///
@@ -335,7 +336,7 @@ impl SharedPool {
             self.give_back(local, unused.into_iter());
             self.take_returned(local);
             if is_any_unused {
-                self.returns.came_home();
+                wake_all(self.returns.came_home());
             }
             claimed
         });
@@ -362,10 +363,10 @@ impl SharedPool {
             }
         }
         let is_home = self.at_home(|local| self.give_back(local, std::iter::once(buffer)));
-        match is_home {
+        wake_all(match is_home {
             Some(()) => self.returns.came_home(),
             None => self.returns.push(buffer),
-        }
+        });
     }
 
     /// Where a buffer's bytes from `offset` on are.
@@ -396,6 +397,11 @@ impl Drop for SharedPool {
             drop(unsafe { Box::from_raw(message.as_ptr()) });
         }
     }
+}
+
+/// The user's code runs: nothing may be locked or borrowed.
+fn wake_all(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(run::wake);
 }
 
 /// Tells home that nobody uses a group any more, and keeps its memory until then.

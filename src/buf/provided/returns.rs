@@ -26,7 +26,6 @@ use std::task::Waker;
 
 use crate::primitives::atomic::{AtomicU32, Ordering};
 use crate::primitives::{Mutex, lock};
-use crate::task::run;
 
 const WAITING: u32 = 1 << 31;
 
@@ -40,7 +39,9 @@ pub(crate) struct Returns {
 
 #[derive(Default)]
 struct Waiters {
-    wakers: Vec<(u64, Waker)>,
+    wakers: Vec<Waker>,
+    /// Whose each of them is.
+    ids: Vec<u64>,
     last_id: u64,
 }
 
@@ -54,8 +55,9 @@ impl Returns {
         Self { word: AtomicU32::new(0), below, waiters: Mutex::new(Waiters::default()) }
     }
 
-    /// Any thread: sends a buffer home, and wakes those who wait for one.
-    pub(crate) fn push(&self, buffer: u16) {
+    /// Any thread: sends a buffer home, and gives those who wait for one, to be woken now.
+    #[must_use]
+    pub(crate) fn push(&self, buffer: u16) -> Vec<Waker> {
         // Ordering: Relaxed: the exchange below orders.
         let mut now = self.word.load(Ordering::Relaxed);
         loop {
@@ -72,9 +74,7 @@ impl Returns {
                 Err(other) => now = other,
             }
         }
-        if now & WAITING != 0 {
-            self.wake_all();
-        }
+        if now & WAITING != 0 { self.take_wakers() } else { Vec::new() }
     }
 
     /// Home: whether there is something to take.
@@ -107,10 +107,11 @@ impl Returns {
             waiters.last_id += 1;
             waiters.last_id
         });
-        match waiters.wakers.iter_mut().find(|(other, _)| *other == id) {
-            Some((_, old)) => mem::swap(old, &mut waker),
+        match waiters.ids.iter().position(|other| *other == id) {
+            Some(at) => mem::swap(&mut waiters.wakers[at], &mut waker),
             None => {
-                waiters.wakers.push((id, waker));
+                waiters.ids.push(id);
+                waiters.wakers.push(waker);
                 return;
             }
         }
@@ -122,8 +123,11 @@ impl Returns {
     pub(crate) fn leave(&self, place: &mut Place) {
         let Some(id) = place.0.take() else { return };
         let mut waiters = lock(&self.waiters);
-        let at = waiters.wakers.iter().position(|(other, _)| *other == id);
-        let waker = at.map(|at| waiters.wakers.swap_remove(at));
+        let at = waiters.ids.iter().position(|other| *other == id);
+        let waker = at.map(|at| {
+            waiters.ids.swap_remove(at);
+            waiters.wakers.swap_remove(at)
+        });
         drop(waiters);
         drop(waker);
     }
@@ -136,20 +140,22 @@ impl Returns {
         self.word.fetch_or(WAITING, Ordering::Release) & !WAITING == 0
     }
 
-    /// Home: wakes those who wait, since a buffer has come back that is not in the list. The
-    /// user's code runs: nothing of the ring may be borrowed.
-    pub(crate) fn came_home(&self) {
+    /// Home: a buffer has come back that is not in the list; gives those who wait, to be woken now.
+    #[must_use]
+    pub(crate) fn came_home(&self) -> Vec<Waker> {
         // Ordering: Relaxed: only home sets it, and whoever takes it away wakes them.
-        if self.word.load(Ordering::Relaxed) & WAITING != 0 {
-            // Ordering: Relaxed: the waiters were put in by this thread.
-            self.word.fetch_and(!WAITING, Ordering::Relaxed);
-            self.wake_all();
+        if self.word.load(Ordering::Relaxed) & WAITING == 0 {
+            return Vec::new();
         }
+        // Ordering: Relaxed: the waiters were put in by this thread.
+        self.word.fetch_and(!WAITING, Ordering::Relaxed);
+        self.take_wakers()
     }
 
-    fn wake_all(&self) {
-        let wakers = mem::take(&mut lock(&self.waiters).wakers);
-        wakers.into_iter().for_each(|(_, waker)| run::wake(waker));
+    fn take_wakers(&self) -> Vec<Waker> {
+        let mut waiters = lock(&self.waiters);
+        waiters.ids.clear();
+        mem::take(&mut waiters.wakers)
     }
 }
 
@@ -173,7 +179,7 @@ mod tests {
         let returns = Returns::new(3);
         assert!(!returns.has_some());
         for buffer in [2, 0, 1] {
-            returns.push(buffer);
+            assert!(returns.push(buffer).is_empty());
         }
         assert!(returns.has_some());
         let mut taken: Vec<_> = returns.take_all().collect();
@@ -192,14 +198,14 @@ mod tests {
         assert!(returns.announce());
         returns.leave(&mut places[1]);
         assert_eq!(Arc::strong_count(&leaves), 1, "its waker is gone");
-        returns.push(0);
+        returns.push(0).into_iter().for_each(Waker::wake);
         assert_eq!((stays.0.load(Ordering::Relaxed), leaves.0.load(Ordering::Relaxed)), (1, 0));
     }
 
     #[test]
     fn who_comes_too_late_to_wait_is_told() {
         let returns = Returns::new(1);
-        returns.push(0);
+        assert!(returns.push(0).is_empty());
         let mut place = Place::default();
         returns.enlist(&mut place, Waker::noop());
         assert!(!returns.announce());

@@ -37,7 +37,7 @@ impl Pool {
     fn bring(&self, buffer: u16) {
         // SAFETY: the caller has the buffer.
         self.bytes[usize::from(buffer)].with_mut(|byte| unsafe { *byte = 1 });
-        self.returns.push(buffer);
+        self.returns.push(buffer).into_iter().for_each(Waker::wake);
     }
 
     fn take(&self) -> usize {
