@@ -37,28 +37,25 @@ fn everybody_who_waits_gets_a_buffer_wherever_they_are_dropped() {
         pool.block_on(async {
             let buffers = BufferPool::new(count, 8).unwrap();
             let leases = take_all(&buffers).await;
-            let waiting: Vec<_> = (0..30)
-                .map(|_| {
+            let waiting: Vec<_> = (0..30_usize)
+                .map(|number| {
                     let (ours, mut peer) = stream_pair();
                     peer.write_all(b"salt").unwrap();
-                    let buffers = buffers.clone();
+                    let (buffers, there) = (buffers.clone(), runtimes[number % 2].clone());
                     ringpool::spawn_on(&buffers.runtime(), async move {
                         let lease = op::recv_pooled(&ours, &buffers, 0).or_wait().await.unwrap();
                         assert_eq!(&lease[..], b"salt");
-                        lease
+                        match number % 3 {
+                            0 => drop(lease),
+                            1 => ringpool::spawn_blocking(move || drop(lease)).detach(),
+                            _ => ringpool::spawn_on(&there, async move { drop(lease) }).detach(),
+                        }
                     })
                 })
                 .collect();
             ringpool::spawn_blocking(move || drop(leases)).await.unwrap();
-            for (number, task) in waiting.into_iter().enumerate() {
-                let lease = task.await.unwrap();
-                match number % 3 {
-                    0 => drop(lease),
-                    1 => ringpool::spawn_blocking(move || drop(lease)).detach(),
-                    _ => ringpool::spawn_on(&runtimes[number % 2], async move { drop(lease) })
-                        .await
-                        .unwrap(),
-                }
+            for task in waiting {
+                task.await.unwrap();
             }
             while buffers.available() != Some(count) {
                 ringpool::yield_now().await;
