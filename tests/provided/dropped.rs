@@ -12,14 +12,7 @@ use ringpool::time::timeout;
 use ringpool::{Pool, yield_now};
 
 use crate::common::{forget, limit, poll_once, shut_down};
-use crate::support::{COUNTS, expect_whole, stream_pair, try_next};
-
-async fn until_whole(buffers: &BufferPool) {
-    while buffers.available() != Some(buffers.count()) {
-        yield_now().await;
-    }
-    expect_whole(buffers).await;
-}
+use crate::support::{COUNTS, stream_pair, try_next, turns, until_whole};
 
 #[test]
 fn what_comes_for_a_future_that_is_gone_goes_back_to_the_pool() {
@@ -33,7 +26,7 @@ fn what_comes_for_a_future_that_is_gone_goes_back_to_the_pool() {
                 let mut receives = op::recv_pooled(&ours, &buffers, 0);
                 assert!(poll_once(&mut receives, Waker::noop()).is_pending());
                 if round % 2 == 0 {
-                    yield_now().await;
+                    turns().await;
                 }
                 peer.write_all(b"salt").unwrap();
                 if round % 3 == 0 {
@@ -98,7 +91,7 @@ fn a_forgotten_operation_keeps_its_buffer_and_nothing_else() {
         let mut receives = op::recv_pooled(&ours, &buffers, 0);
         assert!(poll_once(&mut receives, Waker::noop()).is_pending());
         forget(receives);
-        yield_now().await;
+        turns().await;
         peer.write_all(b"salt").unwrap();
         while buffers.available() != Some(1) {
             yield_now().await;

@@ -11,7 +11,7 @@ use ringpool::buf::BufferPool;
 use ringpool::op;
 
 use crate::common::limit;
-use crate::support::{COUNTS, datagram_pair, expect_whole, kind_of, pattern, shared, stream_pair};
+use crate::support::{COUNTS, datagram_pair, kind_of, pattern, shared, stream_pair, until_whole};
 
 #[test]
 fn messages_come_with_their_senders_and_in_order() {
@@ -39,14 +39,6 @@ fn messages_come_with_their_senders_and_in_order() {
             });
         }
     }
-}
-
-/// A stream that was dropped gives back what the kernel still had when it has ended.
-async fn until_whole(buffers: &BufferPool) {
-    while buffers.available() != Some(buffers.count()) {
-        ringpool::yield_now().await;
-    }
-    expect_whole(buffers).await;
 }
 
 #[test]

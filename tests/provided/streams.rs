@@ -157,7 +157,7 @@ fn a_queue_of_completions_that_overflows_loses_no_byte() {
         let sent = pattern(30_000);
         let mut pieces = op::recv_multishot(&ours, &buffers, 0).waiting_max(100_000);
         assert!(crate::support::try_next(&mut pieces).is_pending());
-        yield_now().await;
+        crate::support::turns().await;
         // While nobody reaps.
         peer.write_all(&sent).unwrap();
         drop(peer);

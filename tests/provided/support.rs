@@ -39,6 +39,25 @@ pub(crate) fn write_all(mut to: impl Write + Send + 'static, bytes: Vec<u8>) {
     std::thread::spawn(move || to.write_all(&bytes).expect("somebody reads"));
 }
 
+/// Lets the calling task's ring do more than one turn.
+pub(crate) async fn turns() {
+    for _ in 0..200 {
+        ringpool::yield_now().await;
+    }
+}
+
+/// Waits until the kernel has given back every operation, and then does as [`expect_whole`].
+pub(crate) async fn until_whole(pool: &BufferPool) {
+    turns().await;
+    while pool.runtime().load().operations_in_flight > 0 {
+        ringpool::yield_now().await;
+    }
+    while pool.available() != Some(pool.count()) {
+        ringpool::yield_now().await;
+    }
+    expect_whole(pool).await;
+}
+
 /// Takes every buffer out of a pool of whole buffers, whose thread this is, and finds none missing
 /// and none twice.
 pub(crate) async fn expect_whole(pool: &BufferPool) {
