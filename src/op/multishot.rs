@@ -400,12 +400,15 @@ unsafe fn reaped<M: MultishotOperation>(
         let _ = shielded(|| drop(item));
         return None;
     }
+    let is_our_stop = is_last && queue.is_held_back && outcome.result == -libc::ECANCELED;
+    let unwanted = if is_our_stop { item.take() } else { None };
     queue.items.extend(item);
     let is_too_much = queue.items.len() >= queue.waiting_max;
     let holds_back = !is_last && !queue.is_held_back && is_too_much;
     queue.is_held_back |= holds_back;
     let waker = queue.waker.take();
     drop(queue);
+    let _ = shielded(|| drop(unwanted));
     if holds_back {
         local.ring.borrow_mut().cancel(cell);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::draining::Draining;
 use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
@@ -27,6 +28,7 @@ pub(crate) struct Ring {
     in_flight: usize,
     /// Those of them that the kernel was asked to stop.
     to_stop: Stopping,
+    pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
     buffer_groups: BufferGroups,
@@ -48,6 +50,7 @@ impl Ring {
             backlog: VecDeque::new(),
             in_flight: 0,
             to_stop: Stopping::default(),
+            draining: Draining::default(),
             enters: 0,
             buffer_groups: BufferGroups::default(),
         }
@@ -106,19 +109,34 @@ impl Ring {
     /// What the entry points to stays valid, and the cell in place, until [`Reaped`] has told of
     /// the cell's last completion.
     pub(crate) unsafe fn start(&mut self, entry: squeue::Entry) {
+        if self.draining.is_active() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.start_together(vec![entry], false) };
+        }
         self.in_flight += 1;
         // SAFETY: the caller's promise.
         unsafe { self.push(entry) };
     }
 
     /// Queues linked operations, which are no more than [`queue_len`](Self::queue_len), so that
-    /// they are submitted together.
+    /// they are submitted together; if they are `drained`, when all others have ended.
     ///
     /// # Safety
     ///
     /// As for [`start`](Self::start), of each of them.
-    pub(crate) unsafe fn start_chain(&mut self, entries: Vec<squeue::Entry>) {
+    pub(crate) unsafe fn start_together(&mut self, entries: Vec<squeue::Entry>, drained: bool) {
+        let others = self.in_flight;
         self.in_flight += entries.len();
+        if let Some(entries) = self.draining.pass(entries, drained, others) {
+            // SAFETY: the caller's promise.
+            unsafe { self.push_together(entries) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start), of each of them.
+    pub(super) unsafe fn push_together(&mut self, entries: Vec<squeue::Entry>) {
         if self.backlog.is_empty() && !self.has_room_for(entries.len()) {
             self.submit_now();
         }
@@ -145,6 +163,9 @@ impl Ring {
 
     /// Queues the request to stop the operation of `cell`; that one still completes.
     pub(crate) fn cancel(&mut self, cell: NonNull<CellHeader>) {
+        if self.draining.is_active() && self.draining.refuse(cell) {
+            return;
+        }
         self.to_stop.begin(cell);
         self.send_cancel(cell);
     }
@@ -177,6 +198,9 @@ impl Ring {
     pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
         self.in_flight -= 1;
         self.to_stop.ended(cell);
+        if self.draining.is_active() {
+            self.release_drained();
+        }
     }
 
     /// What the kernel was asked to stop and has not given back.
@@ -186,6 +210,7 @@ impl Ring {
 
     /// Queues the request to stop everything.
     pub(crate) fn cancel_everything(&mut self) {
+        self.draining.refuse_all();
         let everything = io_uring::types::CancelBuilder::any();
         let entry = opcode::AsyncCancel2::new(everything).build();
         // SAFETY: the entry points to nothing.
@@ -289,11 +314,16 @@ impl Ring {
         }
     }
 
-    /// Submits what is queued and gets completions; does not wait.
+    /// Submits what is queued and gets the completions that the kernel holds back, if it says that
+    /// there are any; does not wait. What completes while it is submitted is there in any case, so
+    /// there is no need to have the kernel look for more.
     pub(crate) fn enter(&mut self) -> io::Result<()> {
         self.serve_backlog();
-        let queued = self.uring.submission().len() as u32;
-        let flags = EnterFlags::GETEVENTS;
+        let queue = self.uring.submission();
+        let is_held_back = queue.taskrun() || queue.cq_overflow();
+        let queued = queue.len() as u32;
+        drop(queue);
+        let flags = if is_held_back { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
         settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
     }
 
@@ -306,7 +336,7 @@ impl Ring {
             flags |= EnterFlags::NO_IOWAIT;
         }
         // Entries still in line would wait with us: come back for them at once.
-        let wanted = u32::from(self.backlog.is_empty());
+        let wanted = u32::from(self.backlog.is_empty() && !self.draining.has_refused());
         let Some(limit) = self.to_stop.limit(limit) else {
             return settled(self.enter_kernel::<libc::sigset_t>(queued, wanted, flags, None));
         };
@@ -349,6 +379,9 @@ impl Ring {
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
         for entry in self.uring.completion() {
             into.push(Reaped::new(&entry));
+        }
+        if self.draining.has_refused() {
+            into.extend(self.draining.take_refused().map(Reaped::refused));
         }
     }
 }

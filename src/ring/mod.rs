@@ -5,6 +5,7 @@
 //! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`.
 
 pub(crate) mod doorbell;
+mod draining;
 mod driver;
 mod environment;
 mod features;

@@ -50,7 +50,7 @@ impl UserData {
         bits as u64
     }
 
-    fn from_bits(bits: u64) -> Self {
+    pub(super) fn from_bits(bits: u64) -> Self {
         let bits = bits as usize;
         match bits & TAG_MASK {
             0 => NonNull::new(std::ptr::with_exposed_provenance_mut(bits))
@@ -99,6 +99,12 @@ impl Reaped {
             UserData::Doorbell(_) | UserData::Cancel(_) | UserData::Nobody => Self::Nothing,
         }
     }
+
+    /// An operation that was cancelled before it was submitted.
+    pub(super) fn refused(cell: NonNull<CellHeader>) -> Self {
+        let outcome = Outcome { result: -libc::ECANCELED, flags: 0 };
+        Self::Operation(Done { cell, outcome })
+    }
 }
 
 /// An operation of which a completion came out of the calling thread's ring: proof that it may be
@@ -110,7 +116,8 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be borrowed.
+    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be
+    /// borrowed.
     #[inline]
     pub(crate) fn complete(self, local: &Local) {
         if cqueue::more(self.outcome.flags) {
