@@ -1,5 +1,5 @@
-//! Pools of buffers that the kernel takes from: every operation byte for byte, and that every buffer
-//! comes back, whatever becomes of operations, leases, pools and rings.
+//! Pools of buffers that the kernel takes from: every operation byte for byte, and that every
+//! buffer comes back, whatever becomes of operations, leases, pools and rings.
 
 mod common;
 #[path = "provided/dropped.rs"]

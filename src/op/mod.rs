@@ -139,9 +139,9 @@ pub unsafe trait Operation: std::marker::Send + 'static {
     /// Whether [`reaped`](Operation::reaped) is to be called.
     const SEES_REAPED: bool = false;
 
-    /// Takes the completion as soon as it has been reaped, on the ring's own thread and in the order
-    /// in which completions came, before anybody learns of it: for what the completion names and
-    /// others might use before somebody asks.
+    /// Takes the completion as soon as it has been reaped, on the ring's own thread and in the
+    /// order in which completions came, before anybody learns of it: for what the completion names
+    /// and others might use before somebody asks.
     fn reaped(&mut self, _completion: Shot) {}
 
     /// The flags of the completion, for operations that have to know them; told before

@@ -2,15 +2,15 @@
 //!
 //! A group is a table in memory that the kernel reads, and our books about it. Home's thread alone
 //! writes to either. The table is a ring of entries; we add at its tail, and the kernel takes from
-//! its head, whenever an operation has something to put into a buffer. Which buffer it took, it says
-//! in the completion. So the books are right only if completions are looked at in the order in which
-//! they came, before anything else is done: [`BufferGroup::claim`].
+//! its head, whenever an operation has something to put into a buffer. Which buffer it took, it
+//! says in the completion. So the books are right only if completions are looked at in the order in
+//! which they came, before anything else is done: [`BufferGroup::claim`].
 //!
 //! # What can go wrong
 //!
 //! A buffer that stood in the table twice would be written to by one operation while another one's
-//! bytes are read from it. So where it is not certain that the kernel has let go of a buffer, we take
-//! it that it has not, and at worst the group has one buffer less:
+//! bytes are read from it. So where it is not certain that the kernel has let go of a buffer, we
+//! take it that it has not, and at worst the group has one buffer less:
 //!
 //! * A completion without a byte names a buffer, of which the kernel may have let go or not,
 //!   depending on its version: we ask where its head is. In an incremental group that does not

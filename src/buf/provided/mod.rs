@@ -42,8 +42,8 @@ use crate::task::run;
 ///
 /// A pool belongs to the ring of the thread on which it was made, and only operations that are
 /// started there can use it; others fail with [`InvalidInput`](io::ErrorKind::InvalidInput). The
-/// handle is cheap to clone. The pool goes when all handles, all its buffers and all operations that
-/// use it have gone, on any thread and in any order, also after the ring has stopped.
+/// handle is cheap to clone. The pool goes when all handles, all its buffers and all operations
+/// that use it have gone, on any thread and in any order, also after the ring has stopped.
 ///
 /// If all buffers are in use, the kernel ends an operation that wants one. An operation that
 /// completes once fails with [`WouldBlock`](io::ErrorKind::WouldBlock) then, unless it is made to
@@ -62,7 +62,7 @@ use crate::task::run;
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// let (ours, theirs) = UnixStream::pair()?;
-/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), SharedFd::from(OwnedFd::from(theirs)));
+/// let [ours, theirs] = [ours, theirs].map(|end| SharedFd::from(OwnedFd::from(end)));
 /// pool.block_on(async move {
 ///     let buffers = BufferPool::new(16, 4096)?;
 ///     op::send(&ours, "salt", 0).await?;

@@ -13,8 +13,8 @@
 //!
 //! Who waits does so at home, in this order: (1) home empties the list, and finds nothing new;
 //! (2) the waker is put among the waiters; (3) `WAITING` is set. All changes of the word are
-//! read-modify-writes, so they have one total order. A push before (3) is seen by (3), which says so,
-//! and home starts again at (1). A push after (3) finds `WAITING`, takes it away, and wakes all
+//! read-modify-writes, so they have one total order. A push before (3) is seen by (3), which says
+//! so, and home starts again at (1). A push after (3) finds `WAITING`, takes it away, and wakes all
 //! waiters, which it finds, since (2) came before (3) and both are published by the word. Buffers
 //! that are dropped at home do not use the list; home itself looks for `WAITING` then.
 //!

@@ -34,8 +34,8 @@ unsafe impl Sync for Header {}
 /// What the kernel puts before the name: its `struct io_uring_recvmsg_out`.
 const OUT_LEN: usize = 16;
 
-/// Receives messages from a socket again and again, with the sender's address and control data, each
-/// in a buffer of the pool: `IORING_OP_RECVMSG` with `IORING_RECV_MULTISHOT`. Since Linux 6.0.
+/// Receives messages from a socket again and again, with the sender's address and control data,
+/// each in a buffer of the pool: `IORING_OP_RECVMSG` with `IORING_RECV_MULTISHOT`. Since Linux 6.0.
 ///
 /// Every buffer begins with room for the address and for `control_len` bytes of control data, 16
 /// bytes more, and has the rest for the payload. A longer message is cut off, and

@@ -207,8 +207,8 @@ fn check_bundles(start: &Start<'_>) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, message))
 }
 
-/// Whether a socket gives messages, which may be empty, and not a stream, of which an empty piece is
-/// the end. What is not known to give messages is taken for a stream.
+/// Whether a socket gives messages, which may be empty, and not a stream, of which an empty piece
+/// is the end. What is not known to give messages is taken for a stream.
 fn gives_messages(fd: &AnyFd) -> bool {
     let kind = socket_option(fd, libc::SO_TYPE);
     matches!(kind, Some(libc::SOCK_DGRAM | libc::SOCK_RAW | libc::SOCK_RDM))

@@ -78,8 +78,8 @@ pub struct ReadPooled {
 /// Reads from where the file's position is, or from a pipe or a terminal, into a buffer of the
 /// pool: `IORING_OP_READ` with `IOSQE_BUFFER_SELECT`. Since Linux 5.19.
 ///
-/// It pays where one waits for data. While it waits it has no buffer. An empty buffer means the end.
-/// For reads of files the pool must not be [incremental](crate::buf::BufferPoolBuilder::incremental).
+/// It pays where one waits for data. While it waits it has no buffer. An empty buffer means the
+/// end. The pool must not be [incremental](crate::buf::BufferPoolBuilder::incremental).
 ///
 /// # Errors
 ///
@@ -177,7 +177,7 @@ pub struct RecvBundle {
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// let (ours, theirs) = UnixStream::pair()?;
-/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), SharedFd::from(OwnedFd::from(theirs)));
+/// let [ours, theirs] = [ours, theirs].map(|end| SharedFd::from(OwnedFd::from(end)));
 /// pool.block_on(async move {
 ///     let buffers = BufferPool::new(8, 4)?;
 ///     op::send(&ours, "salt and pepper", 0).await?;
