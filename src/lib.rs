@@ -114,6 +114,9 @@ mod primitives;
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
 #[cfg(ringpool_loom)]
+#[path = "op/shots.rs"]
+mod shots;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 
@@ -132,6 +135,8 @@ pub mod buf;
 mod builder;
 #[cfg(not(ringpool_loom))]
 mod capabilities;
+#[cfg(not(ringpool_loom))]
+pub mod consume;
 #[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]

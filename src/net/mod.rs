@@ -54,6 +54,6 @@ mod writing;
 pub use std::net::Shutdown;
 
 pub use address::ToSocketAddrs;
-pub use listener::TcpListener;
+pub use listener::{Incoming, TcpListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;

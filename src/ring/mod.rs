@@ -9,6 +9,7 @@ mod draining;
 mod driver;
 mod environment;
 mod features;
+mod file_table;
 mod operations;
 pub(crate) mod provided;
 mod reaped;
