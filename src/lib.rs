@@ -92,6 +92,10 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
+//!
 //! # Where io_uring cannot be used
 //!
 //! Linux 6.1 or newer is needed, and containers may forbid io_uring altogether. [`Builder::build`]
@@ -142,6 +146,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod io;
+#[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
 mod metrics;
@@ -149,6 +155,8 @@ mod metrics;
 pub mod net;
 #[cfg(not(ringpool_loom))]
 pub mod op;
+#[cfg(not(ringpool_loom))]
+pub mod pipe;
 #[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
@@ -160,7 +168,11 @@ mod runtime;
 #[cfg(not(ringpool_loom))]
 mod sleep;
 #[cfg(not(ringpool_loom))]
+pub mod stdio;
+#[cfg(not(ringpool_loom))]
 mod stop;
+#[cfg(not(ringpool_loom))]
+mod stream;
 #[cfg(not(ringpool_loom))]
 mod switch;
 #[cfg(not(ringpool_loom))]

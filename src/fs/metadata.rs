@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 use std::{fmt, io};
 
+use super::FileType;
+
 /// What a file system knows about a file: kind, size, owner, times.
 ///
 /// # Examples
@@ -28,43 +30,44 @@ impl Metadata {
         Self(answer)
     }
 
-    fn is_kind(&self, kind: u32) -> bool {
-        self.mode() & libc::S_IFMT == kind
+    /// What kind of file it is.
+    pub fn file_type(&self) -> FileType {
+        FileType::from_mode(self.mode())
     }
 
     /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
-        self.is_kind(libc::S_IFREG)
+        self.file_type().is_file()
     }
 
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
-        self.is_kind(libc::S_IFDIR)
+        self.file_type().is_dir()
     }
 
     /// Whether it is a symbolic link.
     pub fn is_symlink(&self) -> bool {
-        self.is_kind(libc::S_IFLNK)
+        self.file_type().is_symlink()
     }
 
     /// Whether it is a pipe.
     pub fn is_fifo(&self) -> bool {
-        self.is_kind(libc::S_IFIFO)
+        self.file_type().is_fifo()
     }
 
     /// Whether it is a socket.
     pub fn is_socket(&self) -> bool {
-        self.is_kind(libc::S_IFSOCK)
+        self.file_type().is_socket()
     }
 
     /// Whether it is a device of bytes, such as a terminal.
     pub fn is_char_device(&self) -> bool {
-        self.is_kind(libc::S_IFCHR)
+        self.file_type().is_char_device()
     }
 
     /// Whether it is a device of blocks, such as a disk.
     pub fn is_block_device(&self) -> bool {
-        self.is_kind(libc::S_IFBLK)
+        self.file_type().is_block_device()
     }
 
     /// The size in bytes.
@@ -154,6 +157,43 @@ impl Metadata {
         }
         time(self.0.stx_btime)
     }
+
+    /// What transfers have to keep to if the file is opened with [`O_DIRECT`](libc::O_DIRECT);
+    /// `None` if the file system does not say, or does no such transfers. Since Linux 6.1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::buf::AlignedBuf;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let metadata = ringpool::fs::metadata("/proc/self/exe").await?;
+    ///     if let Some(direct) = metadata.direct_io_alignment() {
+    ///         let buffer = AlignedBuf::new(16 * direct.offset, direct.memory);
+    ///         assert_eq!(buffer.as_ptr() as usize % direct.memory, 0);
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn direct_io_alignment(&self) -> Option<DirectIoAlignment> {
+        let (memory, offset) = (self.0.stx_dio_mem_align, self.0.stx_dio_offset_align);
+        let is_known = self.0.stx_mask & libc::STATX_DIOALIGN != 0 && memory > 0 && offset > 0;
+        is_known.then_some(DirectIoAlignment { memory: memory as usize, offset: offset as usize })
+    }
+}
+
+/// What transfers that bypass the page cache have to keep to; see
+/// [`Metadata::direct_io_alignment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DirectIoAlignment {
+    /// What the address of the buffer has to be a multiple of.
+    pub memory: usize,
+    /// What offset and length have to be multiples of.
+    pub offset: usize,
 }
 
 impl fmt::Debug for Metadata {

@@ -45,11 +45,10 @@
 mod accepting;
 mod address;
 mod listener;
-mod reading;
 mod socket;
 mod split;
 mod stream;
-mod writing;
+mod streaming;
 
 pub use std::net::Shutdown;
 

@@ -6,12 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::{fmt, io};
 
 use super::address::{ToSocketAddrs, no_address, resolve};
-use super::reading::{Incoming, Reading};
-use super::writing::{Outgoing, Writing};
 use super::{OwnedReadHalf, OwnedWriteHalf, Shutdown, socket, split};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::parked::Slot;
 use crate::op::{SharedFd, connect};
+use crate::stream::{Socket, Stream};
 
 /// A TCP connection.
 ///
@@ -26,9 +24,7 @@ use crate::op::{SharedFd, connect};
 ///
 /// See [`net`](crate::net).
 pub struct TcpStream {
-    incoming: Slot<Incoming>,
-    outgoing: Slot<Outgoing>,
-    fd: SharedFd,
+    pub(super) stream: Stream<Socket>,
 }
 
 impl TcpStream {
@@ -67,8 +63,7 @@ impl TcpStream {
     }
 
     pub(super) fn new(fd: SharedFd) -> Self {
-        let (incoming, outgoing) = Default::default();
-        Self { incoming: Slot::new(incoming), outgoing: Slot::new(outgoing), fd }
+        Self { stream: Stream::new(fd) }
     }
 
     /// Takes a connection of `std`, and its non-blocking mode, if on, off.
@@ -86,13 +81,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// Itself, if a dropped read or write is still in the kernel or has left bytes behind.
-    pub fn into_std(mut self) -> Result<std::net::TcpStream, Self> {
-        if !self.incoming.get_mut().is_idle() || !self.outgoing.get_mut().is_idle() {
-            return Err(self);
-        }
-        let Self { incoming, outgoing, fd } = self;
-        let owned = fd.try_into_owned().map(Into::into);
-        owned.map_err(|fd| Self { incoming, outgoing, fd })
+    pub fn into_std(self) -> Result<std::net::TcpStream, Self> {
+        self.stream.into_fd().map(Into::into).map_err(|stream| Self { stream })
     }
 
     /// Reads what has arrived, waiting until there is something; gives how much it was and the
@@ -135,7 +125,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Reading::new(&self.fd, &self.incoming, buffer, false)
+        self.stream.read(buffer)
     }
 
     /// Reads until the buffer is full, to its [capacity](IoBufMut::capacity).
@@ -152,8 +142,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let reading = Reading::new(&self.fd, &self.incoming, buffer, true);
-        async { reading.await.map(|(_, buffer)| ((), buffer)) }
+        self.stream.read_exact(buffer)
     }
 
     /// Writes as many bytes of the buffer as there is room for, waiting until there is some; gives
@@ -173,7 +162,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Writing::new(&self.fd, &self.outgoing, buffer, false)
+        self.stream.write(buffer)
     }
 
     /// Writes the whole buffer.
@@ -192,8 +181,7 @@ impl TcpStream {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let writing = Writing::new(&self.fd, &self.outgoing, buffer, true);
-        async { writing.await.map(|(_, buffer)| ((), buffer)) }
+        self.stream.write_all(buffer)
     }
 
     /// Ends one or both directions; it does not wait.
@@ -276,19 +264,19 @@ impl TcpStream {
     }
 
     fn as_std<T>(&self, f: impl FnOnce(&std::net::TcpStream) -> T) -> T {
-        f(&socket::as_std(&self.fd))
+        f(&socket::as_std(self.stream.fd()))
     }
 }
 
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.stream.fd().as_fd()
     }
 }
 
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.stream.fd().as_raw_fd()
     }
 }
 

@@ -260,7 +260,7 @@ pub(super) fn cancelled() -> io::Error {
     io::Error::from_raw_os_error(libc::ECANCELED)
 }
 
-pub(super) fn not_on_a_ring() -> io::Error {
+pub(crate) fn not_on_a_ring() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         "this is no thread of a ring, so there is no ring to start the operation on; \

@@ -10,6 +10,7 @@
 mod accept_multishot;
 pub(crate) mod address;
 mod advise;
+pub(crate) mod attempt;
 mod cancel;
 pub(crate) mod cell;
 mod close;
@@ -21,11 +22,14 @@ mod direct_move;
 mod direct_open;
 mod epoll;
 mod fields;
+mod fixed;
+mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
 mod modifiers;
 mod multishot;
+mod names;
 mod nop;
 mod open;
 mod openat;
@@ -38,6 +42,7 @@ mod provided;
 mod range;
 pub mod raw;
 mod read;
+pub(crate) mod reading;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
@@ -54,6 +59,7 @@ mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
+pub(crate) mod writing;
 mod xattr;
 mod zero_copy;
 
@@ -74,10 +80,19 @@ pub use direct_open::{
     pipe_direct, socket_direct,
 };
 pub use epoll::{EpollCtl, EpollWait, epoll_ctl, epoll_wait};
+pub use fixed::{ReadFixed, WriteFixed, read_fixed, read_fixed_at, write_fixed, write_fixed_at};
+pub use fixed_vectored::{
+    ReadVectoredFixed, WriteVectoredFixed, readv_fixed, readv_fixed_at, writev_fixed,
+    writev_fixed_at,
+};
 pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv, futex_wake};
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
+pub use names::{
+    LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
+};
 pub use nop::{Nop, NopWithResult, nop, nop_with_result};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};

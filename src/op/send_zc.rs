@@ -8,10 +8,10 @@ use std::ptr;
 use io_uring::{opcode, squeue};
 
 use super::address::RawAddress;
-use super::position::{IoVecs, check_count};
+use super::position::IoVecs;
 use super::zero_copy::sealed::{Manner, Sending};
 use super::{AnyFd, Descriptor, Start, ZeroCopy};
-use crate::buf::{IoBuf, entry_len};
+use crate::buf::{IoBuf, IoBufs, entry_len};
 
 /// See [`send_zc`] and [`sendto_zc`].
 #[derive(Debug)]
@@ -158,7 +158,7 @@ unsafe impl<B: IoBuf> Sending for SendZc<B> {
 #[derive(Debug)]
 pub struct SendMsgZc<B> {
     fd: AnyFd,
-    buffers: Vec<B>,
+    buffers: B,
     address: Option<RawAddress>,
     flags: i32,
     vectors: IoVecs,
@@ -218,31 +218,25 @@ impl fmt::Debug for Header {
 /// })
 /// # }
 /// ```
-pub fn sendmsg_zc<B: IoBuf>(
+pub fn sendmsg_zc<B: IoBufs>(
     fd: &impl Descriptor,
-    buffers: Vec<B>,
+    buffers: B,
     address: Option<SocketAddr>,
     flags: i32,
 ) -> ZeroCopy<SendMsgZc<B>> {
-    let counted = check_count(buffers.len());
     let (vectors, header) = (IoVecs::default(), Header::empty());
     let (fd, address, flags) = (fd.to_any_fd(), address.map(RawAddress::from), checked(flags));
-    let operation = SendMsgZc { fd, buffers, address, flags, vectors, header };
-    match counted {
-        Ok(()) => ZeroCopy::new(operation),
-        Err(error) => ZeroCopy::refused(operation, error),
-    }
+    ZeroCopy::new(SendMsgZc { fd, buffers, address, flags, vectors, header })
 }
 
 // SAFETY: the entry points to the header, and that to the address and the list of vectors, which
 // points to the buffers; the operation owns them all and leaves the vectors that hold them alone.
-unsafe impl<B: IoBuf> Sending for SendMsgZc<B> {
-    type Buffer = Vec<B>;
+unsafe impl<B: IoBufs> Sending for SendMsgZc<B> {
+    type Buffer = B;
 
     fn entry(&mut self, start: &mut Start<'_>, manner: Manner) -> io::Result<squeue::Entry> {
         let fd = start.target(&self.fd)?;
-        let part = |buffer: &B| (buffer.ptr().cast_mut(), buffer.initialized_len());
-        self.vectors = IoVecs::new(self.buffers.iter().map(part));
+        self.vectors = IoVecs::to_write_from(&self.buffers)?;
         let (address, address_len) = parts_of(self.address.as_ref());
         let Header(header) = &mut self.header;
         header.msg_name = address.cast_mut().cast();
@@ -259,10 +253,12 @@ unsafe impl<B: IoBuf> Sending for SendMsgZc<B> {
     }
 
     fn len(&self) -> usize {
-        self.buffers.iter().map(IoBuf::initialized_len).sum()
+        let mut len = 0;
+        self.buffers.for_each(&mut |buffer| len += buffer.initialized_len());
+        len
     }
 
-    fn into_buffer(self) -> Vec<B> {
+    fn into_buffer(self) -> B {
         self.buffers
     }
 }

@@ -7,6 +7,7 @@ use io_uring::types::Fd;
 
 use super::direct::DirectTable;
 use super::{AnyFd, DirectFd};
+use crate::buf::RegisteredBuffer;
 use crate::context::Local;
 
 /// The start of an operation: the ring it is started on, and how.
@@ -81,6 +82,17 @@ impl<'a> Start<'a> {
     /// Whether the kernel has the operation with this code.
     pub(super) fn has_operation(&self, code: u8) -> bool {
         self.local.ring.borrow().features().operations.supports(code)
+    }
+
+    /// The buffer index of a registered buffer, for the constructors of [`io_uring::opcode`] that
+    /// take one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not registered on this ring.
+    #[inline]
+    pub fn registered(&self, buffer: &RegisteredBuffer) -> io::Result<u16> {
+        buffer.place_on(&self.local.shared)
     }
 
     /// What to set in the entry.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
 use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
@@ -34,6 +35,7 @@ pub(crate) struct Ring {
     /// How often the kernel was entered.
     enters: u64,
     buffer_groups: BufferGroups,
+    buffers: BufferTable,
 }
 
 /// An entry that found the queue full.
@@ -56,7 +58,13 @@ impl Ring {
             draining: Draining::default(),
             enters: 0,
             buffer_groups: BufferGroups::default(),
+            buffers: BufferTable::default(),
         }
+    }
+
+    /// The table of registered buffers, and the ring that it belongs to.
+    pub(super) fn buffers(&mut self) -> (&mut BufferTable, &IoUring) {
+        (&mut self.buffers, &self.uring)
     }
 
     pub(crate) fn features(&self) -> &Features {
@@ -80,12 +88,12 @@ impl Ring {
     /// # Safety
     ///
     /// As there.
-    pub(crate) unsafe fn register_buffers(&mut self, options: GroupOptions) -> io::Result<u16> {
+    pub(crate) unsafe fn register_group(&mut self, options: GroupOptions) -> io::Result<u16> {
         // SAFETY: the caller's promise.
         unsafe { self.buffer_groups.register(&self.uring, options) }
     }
 
-    pub(crate) fn buffers(&mut self, group: u16) -> &mut BufferGroup {
+    pub(crate) fn buffer_group(&mut self, group: u16) -> &mut BufferGroup {
         self.buffer_groups.get(group)
     }
 
@@ -101,7 +109,7 @@ impl Ring {
     }
 
     /// Unregisters a group of buffers that no operation uses any more.
-    pub(crate) fn withdraw_buffers(&mut self, group: u16) {
+    pub(crate) fn withdraw_group(&mut self, group: u16) {
         self.buffer_groups.withdraw(&self.uring, group);
     }
 
@@ -192,17 +200,32 @@ impl Ring {
 
     /// Asks again, now or later, unless the operation has ended: the kernel does not find one that
     /// it has set aside to go on with in a moment, or that waits for another one to end.
-    pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
-        if self.to_stop.missed(cell) {
-            self.send_cancel(cell);
+    pub(crate) fn cancel_again(&mut self, Missed { cell, is_at_it }: Missed) {
+        // What the kernel is doing ends by itself, unless it is done again and again.
+        // SAFETY: what is to be stopped has not completed, so its cell is there.
+        let goes_on = || self.to_stop.has(cell) && unsafe { cell.as_ref() }.completes_often();
+        if is_at_it && !goes_on() {
+            return;
         }
+        if self.to_stop.missed(cell) {
+            self.send_cancel_at_once(cell);
+        }
+    }
+
+    /// A timer that ticks is found only between the tick that was seen and the next one. So what
+    /// the kernel holds back is brought to an end first, and the request follows without delay.
+    fn send_cancel_at_once(&mut self, cell: NonNull<CellHeader>) {
+        self.send_cancel(cell);
+        let _ = self.enter_kernel::<libc::sigset_t>(0, 0, EnterFlags::GETEVENTS, None);
+        self.submit_now();
     }
 
     /// Asks for what the kernel did not find some time ago.
     #[inline]
     pub(crate) fn cancel_put_off(&mut self) {
         if self.to_stop.has_put_off() {
-            self.to_stop.take_put_off().into_iter().for_each(|cell| self.send_cancel(cell));
+            let cells = self.to_stop.take_put_off();
+            cells.into_iter().for_each(|cell| self.send_cancel_at_once(cell));
         }
     }
 

@@ -134,7 +134,7 @@ impl BufferPool {
     pub fn available(&self) -> Option<usize> {
         self.0.at_home(|local| {
             self.0.take_returned(local);
-            local.ring.borrow_mut().buffers(self.0.group).in_table()
+            local.ring.borrow_mut().buffer_group(self.0.group).in_table()
         })
     }
 }
@@ -177,7 +177,7 @@ impl BufferPoolBuilder {
             let options = GroupOptions { memory: memory.start(), count, size, is_incremental };
             // SAFETY: the memory is unmapped by the drop of what is made here, which withdraws the
             // group first; it is read through leases only, each of a part that was claimed.
-            let group = unsafe { local.ring.borrow_mut().register_buffers(options) }?;
+            let group = unsafe { local.ring.borrow_mut().register_group(options) }?;
             let parts = if is_incremental { count } else { 0 };
             Ok(BufferPool(Arc::new(SharedPool {
                 ring: local.shared.clone(),
@@ -276,12 +276,12 @@ impl SharedPool {
                 owners.store(KERNEL, Ordering::Relaxed);
             }
         });
-        local.ring.borrow_mut().buffers(self.group).give_back(buffers);
+        local.ring.borrow_mut().buffer_group(self.group).give_back(buffers);
     }
 
     /// How often a buffer has come back so far. At home.
     pub(crate) fn returned(&self, local: &Local) -> u64 {
-        local.ring.borrow_mut().buffers(self.group).returned()
+        local.ring.borrow_mut().buffer_group(self.group).returned()
     }
 
     /// Waits until a buffer has come back since `returned` was read. On another thread than home's
@@ -381,7 +381,7 @@ impl SharedPool {
 impl Drop for SharedPool {
     fn drop(&mut self) {
         let group = self.group;
-        let withdrawn = self.at_home(|local| local.ring.borrow_mut().withdraw_buffers(group));
+        let withdrawn = self.at_home(|local| local.ring.borrow_mut().withdraw_group(group));
         if withdrawn.is_some() {
             return;
         }
@@ -423,7 +423,7 @@ unsafe fn deliver_withdrawal(node: NonNull<Node>) {
     // SAFETY: it was leaked to be sent, and comes out once.
     let message = unsafe { Box::from_raw(message.as_ptr()) };
     context::with(|local| {
-        local.inspect(|local| local.ring.borrow_mut().withdraw_buffers(message.group));
+        local.inspect(|local| local.ring.borrow_mut().withdraw_group(message.group));
     });
     // Only now.
     mem::drop(message.memory);

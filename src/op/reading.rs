@@ -1,34 +1,54 @@
-//! Reading from a stream, so that no byte is lost by a future that is dropped.
+//! Reading from a pipe, a terminal or a file's position, so that no byte is lost by a future that
+//! is dropped.
 
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::{io, mem};
 
+use super::SharedFd;
+use super::attempt::{Attempt, Inward, Means, did_nothing};
+use super::parked::{Claim, Slot, busy};
+use super::rest::Rest;
 use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
-use crate::op::parked::{Claim, Slot, busy, was_cancelled};
-use crate::op::rest::Rest;
-use crate::op::{Op, Recv, SharedFd, recv};
 
-/// What a stream knows about its reads.
+/// What is known of earlier reads.
 #[derive(Default)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     /// A read that was dropped in flight; its bytes come first.
     parked: Option<Box<dyn ParkedRead>>,
 }
 
 impl Incoming {
     /// Whether nothing is in the kernel, and nothing received is left.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.parked.is_none()
+    }
+
+    /// Waits until the kernel has finished with a read that was dropped; how many bytes of it
+    /// nobody has taken.
+    pub(crate) fn poll_unread(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<usize> {
+        let Some(parked) = &mut self.parked else { return Poll::Ready(0) };
+        let Poll::Ready(()) = parked.poll_ended(fd, cx) else { return Poll::Pending };
+        let mut unread = 0;
+        parked.offer(&mut |bytes| {
+            unread = bytes.len();
+            0
+        });
+        Poll::Ready(unread)
+    }
+
+    /// Throws away what nobody has taken.
+    pub(crate) fn clear(&mut self) {
+        self.parked = None;
     }
 }
 
 /// A read that was dropped, whatever its buffer.
 trait ParkedRead: Send {
     /// Waits until the kernel has finished with it.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Offers the bytes that are left, if any; `take` says how many it took.
     fn offer(&mut self, take: &mut dyn FnMut(&[u8]) -> usize);
@@ -40,25 +60,25 @@ trait ParkedRead: Send {
     fn is_spent(&self) -> bool;
 }
 
-struct Parked<B: IoBufMut> {
-    stage: Stage<B>,
+struct Parked<M: Means, B: IoBufMut> {
+    stage: Stage<M, B>,
     /// Bytes that have been taken out.
     taken: usize,
 }
 
-enum Stage<B: IoBufMut> {
-    InFlight(Op<Recv<Rest<B>>>),
+enum Stage<M: Means, B: IoBufMut> {
+    InFlight(Attempt<Inward<M>, Rest<B>>),
     Ended(Rest<B>, Option<io::Error>),
 }
 
-impl<B: IoBufMut> ParkedRead for Parked<B> {
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::InFlight(operation) = &mut self.stage else { return Poll::Ready(()) };
-        let Poll::Ready(result) = Pin::new(operation).poll(cx) else { return Poll::Pending };
+impl<M: Means, B: IoBufMut> ParkedRead for Parked<M, B> {
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::InFlight(attempt) = &mut self.stage else { return Poll::Ready(()) };
+        let Poll::Ready(result) = attempt.poll_ended(fd, cx) else { return Poll::Pending };
         self.stage = match result {
             Ok((_, rest)) => Stage::Ended(rest, None),
             Err(BufError { error, buffer }) => {
-                Stage::Ended(buffer, Some(error).filter(|error| !was_cancelled(error)))
+                Stage::Ended(buffer, Some(error).filter(|error| !did_nothing(error)))
             }
         };
         Poll::Ready(())
@@ -85,34 +105,32 @@ impl<B: IoBufMut> ParkedRead for Parked<B> {
 }
 
 /// A read of what has arrived, or of as much as the buffer holds.
-pub(super) struct Reading<'a, B: IoBufMut> {
+pub(crate) struct Reading<'a, M: Means, B: IoBufMut> {
     fd: &'a SharedFd,
     slot: &'a Slot<Incoming>,
     wants_all: bool,
-    state: State<'a, B>,
+    state: State<'a, M, B>,
 }
 
-enum State<'a, B: IoBufMut> {
+enum State<'a, M: Means, B: IoBufMut> {
     New(B),
     /// An earlier read, which was dropped, comes first.
     Queued(Claim<'a, Incoming>, B),
-    Receiving(Receiving<'a, B>),
+    Receiving(Receiving<'a, M, B>),
     Finished,
 }
 
-struct Receiving<'a, B: IoBufMut> {
+struct Receiving<'a, M: Means, B: IoBufMut> {
     claim: Claim<'a, Incoming>,
-    operation: Op<Recv<Rest<B>>>,
-    /// Bytes that were in the buffer when the operation was made.
+    attempt: Attempt<Inward<M>, Rest<B>>,
+    /// Bytes that were in the buffer when the attempt began.
     done: usize,
-    /// It has been polled before.
-    is_old: bool,
 }
 
-impl<B: IoBufMut> Unpin for Reading<'_, B> {}
+impl<M: Means, B: IoBufMut> Unpin for Reading<'_, M, B> {}
 
-impl<'a, B: IoBufMut> Reading<'a, B> {
-    pub(super) fn new(
+impl<'a, M: Means, B: IoBufMut> Reading<'a, M, B> {
+    pub(crate) fn new(
         fd: &'a SharedFd,
         slot: &'a Slot<Incoming>,
         buffer: B,
@@ -121,13 +139,13 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
         Self { fd, slot, wants_all, state: State::New(buffer) }
     }
 
-    /// Claims the reading side of the stream.
+    /// Claims the reading side.
     fn begin(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
         if buffer.capacity() == 0 {
             return Some(Ok((0, buffer)));
         }
         let Some(claim) = self.slot.claim() else {
-            return Some(Err(BufError { error: busy("read of this stream"), buffer }));
+            return Some(Err(BufError { error: busy("read"), buffer }));
         };
         if claim.parked.is_some() {
             self.state = State::Queued(claim, buffer);
@@ -139,8 +157,8 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
 
     fn receive(&mut self, claim: Claim<'a, Incoming>, rest: Rest<B>) {
         let done = rest.done;
-        let operation = recv(self.fd, rest, 0);
-        self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
+        let attempt = Attempt::new(self.fd, rest);
+        self.state = State::Receiving(Receiving { claim, attempt, done });
     }
 
     /// Takes what an earlier read has brought.
@@ -169,11 +187,10 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
         None
     }
 
-    /// The operation has ended.
+    /// The attempt has ended.
     fn received(
         &mut self,
         claim: Claim<'a, Incoming>,
-        was_old: bool,
         result: BufResult<usize, Rest<B>>,
     ) -> Option<BufResult<usize, B>> {
         match result {
@@ -188,16 +205,12 @@ impl<'a, B: IoBufMut> Reading<'a, B> {
                 self.receive(claim, rest);
                 None
             }
-            Err(BufError { error, buffer }) if was_old && was_cancelled(&error) => {
-                self.receive(claim, buffer);
-                None
-            }
             Err(BufError { error, buffer }) => Some(Err(BufError { error, buffer: buffer.buffer })),
         }
     }
 }
 
-impl<B: IoBufMut> Future for Reading<'_, B> {
+impl<M: Means, B: IoBufMut> Future for Reading<'_, M, B> {
     type Output = BufResult<usize, B>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -205,29 +218,27 @@ impl<B: IoBufMut> Future for Reading<'_, B> {
         loop {
             let mut ended = None;
             match &mut this.state {
-                State::Receiving(Receiving { operation, is_old, .. }) => {
-                    match Pin::new(operation).poll(cx) {
+                State::Receiving(Receiving { attempt, .. }) => {
+                    match attempt.poll_ended(this.fd, cx) {
                         Poll::Ready(result) => ended = Some(result),
-                        Poll::Pending => {
-                            *is_old = true;
-                            return Poll::Pending;
-                        }
+                        Poll::Pending => return Poll::Pending,
                     }
                 }
                 State::Queued(claim, _) => {
                     let parked = claim.parked.as_mut();
-                    let ended = parked.map_or(Poll::Ready(()), |parked| parked.poll_ended(cx));
+                    let ended =
+                        parked.map_or(Poll::Ready(()), |parked| parked.poll_ended(this.fd, cx));
                     if ended.is_pending() || coop::poll_proceed(cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
                 State::New(_) | State::Finished => {}
             }
-            let output = match std::mem::replace(&mut this.state, State::Finished) {
+            let output = match mem::replace(&mut this.state, State::Finished) {
                 State::New(buffer) => this.begin(buffer),
                 State::Queued(claim, buffer) => this.take_over(claim, buffer),
-                State::Receiving(Receiving { claim, is_old, .. }) => {
-                    ended.and_then(|result| this.received(claim, is_old, result))
+                State::Receiving(Receiving { claim, .. }) => {
+                    ended.and_then(|result| this.received(claim, result))
                 }
                 State::Finished => panic!("a finished read was polled again"),
             };
@@ -238,16 +249,19 @@ impl<B: IoBufMut> Future for Reading<'_, B> {
     }
 }
 
-impl<B: IoBufMut> Drop for Reading<'_, B> {
+impl<M: Means, B: IoBufMut> Drop for Reading<'_, M, B> {
     fn drop(&mut self) {
-        let State::Receiving(receiving) = std::mem::replace(&mut self.state, State::Finished)
-        else {
+        let State::Receiving(receiving) = mem::replace(&mut self.state, State::Finished) else {
             return;
         };
-        let Receiving { mut claim, operation, done, .. } = receiving;
+        let Receiving { mut claim, attempt, done } = receiving;
         // Bytes that are there already must not wait for more to come.
-        let operation = if done > 0 { operation.cancel() } else { operation };
-        claim.parked = Some(Box::new(Parked { stage: Stage::InFlight(operation), taken: 0 }));
+        let stage = match attempt.give_up(M::STOPS || done > 0) {
+            Ok(attempt) => Stage::InFlight(attempt),
+            Err(rest) if done > 0 => Stage::Ended(rest, None),
+            Err(_) => return,
+        };
+        claim.parked = Some(Box::new(Parked { stage, taken: 0 }));
     }
 }
 
@@ -263,6 +277,6 @@ fn copy<B: IoBufMut>(bytes: &[u8], into: &mut Rest<B>) -> usize {
 
 #[cold]
 fn too_early() -> io::Error {
-    let message = "the peer ended the stream before the buffer was full";
+    let message = "it ends before the buffer is full";
     io::Error::new(io::ErrorKind::UnexpectedEof, message)
 }

@@ -1,26 +1,41 @@
-//! Writing to a stream, so that bytes never change their order.
+//! Writing to a pipe, a terminal or a file's position, so that bytes never change their order.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::SharedFd;
+use super::attempt::{Attempt, Outward};
+use super::parked::{Claim, Slot, busy};
+use super::rest::Rest;
 use crate::buf::{BufError, BufResult, IoBuf};
-use crate::op::parked::{Claim, Slot, busy, was_cancelled};
-use crate::op::rest::Rest;
-use crate::op::{self, Op, SharedFd};
 
-/// What a stream knows about its writes.
+/// What is known of earlier writes.
 #[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     /// A write that was dropped in flight; it has to end before the next one begins.
     parked: Option<Box<dyn ParkedWrite>>,
 }
 
 impl Outgoing {
     /// Whether nothing is in the kernel.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.parked.is_none()
+    }
+
+    /// Goes on with a write that was dropped until it has ended; how it ended.
+    pub(crate) fn poll_settled(
+        &mut self,
+        fd: &SharedFd,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(parked) = &mut self.parked else { return Poll::Ready(Ok(())) };
+        let ended = parked.poll_ended(fd, cx);
+        if ended.is_ready() {
+            self.parked = None;
+        }
+        ended
     }
 }
 
@@ -38,46 +53,43 @@ impl<B: IoBuf> ParkedWrite for Sending<B> {
 
 /// Bytes on their way to the kernel.
 struct Sending<B: IoBuf> {
-    operation: Op<op::Send<Rest<B>>>,
+    attempt: Attempt<Outward, Rest<B>>,
     /// Goes on until all is sent.
     sends_all: bool,
-    /// The operation has been polled before.
-    is_old: bool,
 }
 
 impl<B: IoBuf> Sending<B> {
     fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
-        // The kernel does the waiting between two parts better than we could.
-        let flags = if sends_all { libc::MSG_WAITALL } else { 0 };
-        Self { operation: op::send(fd, rest, flags), sends_all, is_old: false }
+        Self { attempt: Attempt::new(fd, rest), sends_all }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
         loop {
-            let Poll::Ready(result) = Pin::new(&mut self.operation).poll(cx) else {
-                self.is_old = true;
+            let Poll::Ready(result) = self.attempt.poll_ended(fd, cx) else {
                 return Poll::Pending;
             };
-            let rest = match result {
+            match result {
                 Ok((count, mut rest)) => {
                     rest.done += count;
                     if !self.sends_all || rest.initialized_len() == 0 {
                         return Poll::Ready(Ok((rest.done, rest.buffer)));
                     }
-                    rest
+                    if count == 0 {
+                        let error = no_room();
+                        return Poll::Ready(Err(BufError { error, buffer: rest.buffer }));
+                    }
+                    *self = Self::new(fd, rest, true);
                 }
-                Err(BufError { error, buffer }) if self.is_old && was_cancelled(&error) => buffer,
                 Err(BufError { error, buffer }) => {
                     return Poll::Ready(Err(BufError { error, buffer: buffer.buffer }));
                 }
-            };
-            *self = Self::new(fd, rest, self.sends_all);
+            }
         }
     }
 }
 
 /// A write of what there is room for, or of all.
-pub(super) struct Writing<'a, B: IoBuf> {
+pub(crate) struct Writing<'a, B: IoBuf> {
     fd: &'a SharedFd,
     slot: &'a Slot<Outgoing>,
     sends_all: bool,
@@ -95,7 +107,7 @@ enum State<'a, B: IoBuf> {
 impl<B: IoBuf> Unpin for Writing<'_, B> {}
 
 impl<'a, B: IoBuf> Writing<'a, B> {
-    pub(super) fn new(
+    pub(crate) fn new(
         fd: &'a SharedFd,
         slot: &'a Slot<Outgoing>,
         buffer: B,
@@ -104,13 +116,13 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         Self { fd, slot, sends_all, state: State::New(buffer) }
     }
 
-    /// Claims the writing side of the stream.
+    /// Claims the writing side.
     fn begin(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
         if buffer.initialized_len() == 0 {
             return Some(Ok((0, buffer)));
         }
         let Some(claim) = self.slot.claim() else {
-            return Some(Err(BufError { error: busy("write to this stream"), buffer }));
+            return Some(Err(BufError { error: busy("write"), buffer }));
         };
         self.state = if claim.parked.is_some() {
             State::Queued(claim, buffer)
@@ -181,4 +193,9 @@ impl<B: IoBuf> Drop for Writing<'_, B> {
             claim.parked = Some(Box::new(sending));
         }
     }
+}
+
+#[cold]
+fn no_room() -> io::Error {
+    io::Error::new(io::ErrorKind::WriteZero, "it takes no more bytes")
 }

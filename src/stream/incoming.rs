@@ -1,0 +1,221 @@
+//! What a stream knows about its reads: the one that was dropped, and what it has brought.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Flow;
+use crate::buf::{BufError, BufResult, IoBufMut};
+use crate::coop;
+use crate::op::parked::was_cancelled;
+use crate::op::rest::Rest;
+use crate::op::{Op, Operation};
+
+/// The reading side of a stream.
+pub(crate) struct Incoming<F: Flow> {
+    /// A read that was dropped in flight; its bytes come first.
+    pub(super) parked: Option<Earlier<F>>,
+}
+
+/// A read that nobody holds.
+pub(super) enum Earlier<F: Flow> {
+    Dropped(Box<dyn ParkedRead>),
+    /// One of [`poll_read`](super::Stream::poll_read), which begins too many to box them.
+    Polled(Parked<F::Receive<Rest<Vec<u8>>>>),
+}
+
+impl<F: Flow> Deref for Earlier<F> {
+    type Target = dyn ParkedRead;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Dropped(read) => &**read,
+            Self::Polled(read) => read,
+        }
+    }
+}
+
+impl<F: Flow> DerefMut for Earlier<F> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Dropped(read) => &mut **read,
+            Self::Polled(read) => read,
+        }
+    }
+}
+
+impl<F: Flow> Default for Incoming<F> {
+    fn default() -> Self {
+        Self { parked: None }
+    }
+}
+
+impl<F: Flow> Incoming<F> {
+    /// Whether nothing is in the kernel, and nothing received is left.
+    pub(super) fn is_idle(&self) -> bool {
+        self.parked.is_none()
+    }
+
+    /// Keeps a read whose future is dropped, for the next one.
+    pub(super) fn park<O: Operation<Output: ReadOutput>>(&mut self, operation: Op<O>) {
+        let read = Parked { stage: Stage::InFlight(operation), taken: 0 };
+        self.parked = Some(Earlier::Dropped(Box::new(read)));
+    }
+
+    /// Waits until the kernel has finished with what is parked.
+    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let parked = self.parked.as_mut();
+        if parked.is_some_and(|parked| parked.poll_ended(cx).is_pending()) {
+            return Poll::Pending;
+        }
+        coop::poll_proceed(cx)
+    }
+
+    /// Moves bytes that are left to `target`, of a read that has ended.
+    pub(super) fn take_left(&mut self, target: &mut impl Fill) {
+        let Some(parked) = &mut self.parked else { return };
+        while target.room() > 0 {
+            let bytes = parked.bytes();
+            if bytes.is_empty() {
+                break;
+            }
+            let count = target.fill(bytes);
+            parked.take(count);
+        }
+        if parked.is_spent() {
+            self.parked = None;
+        }
+    }
+
+    /// How the read failed that is parked, once all of its bytes have been taken.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        let parked = self.parked.as_mut()?;
+        if !parked.bytes().is_empty() {
+            return None;
+        }
+        let error = parked.take_error();
+        self.parked = None;
+        error
+    }
+}
+
+/// What a read fills.
+pub(super) trait Fill {
+    /// How many bytes still fit.
+    fn room(&self) -> usize;
+
+    /// Copies as many of the bytes as there is room for, at least one; gives how many.
+    fn fill(&mut self, bytes: &[u8]) -> usize;
+}
+
+impl<B: IoBufMut> Fill for Rest<B> {
+    fn room(&self) -> usize {
+        self.capacity()
+    }
+
+    fn fill(&mut self, bytes: &[u8]) -> usize {
+        self.append(bytes)
+    }
+}
+
+/// A read that was dropped, whatever its buffer.
+pub(super) trait ParkedRead: Send {
+    /// Waits until the kernel has finished with it.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether the kernel has it.
+    fn is_in_flight(&self) -> bool;
+
+    /// Some of the bytes that are left; none only if none are left.
+    fn bytes(&self) -> &[u8];
+
+    /// The next `count` bytes have been taken.
+    fn take(&mut self, count: usize);
+
+    /// How it failed.
+    fn take_error(&mut self) -> Option<io::Error>;
+
+    /// Whether there are no bytes and no error left.
+    fn is_spent(&self) -> bool;
+}
+
+/// What the operation of a read gives.
+pub(super) trait ReadOutput {
+    /// The buffers, and what is in them.
+    type Content: Content;
+
+    /// What has been read, and how it failed after that.
+    fn into_content(self) -> (Self::Content, Option<io::Error>);
+}
+
+/// What a read has brought.
+pub(super) trait Content: Send + 'static {
+    /// Some of the bytes after the first `taken`; none only if there are no more.
+    fn bytes_after(&self, taken: usize) -> &[u8];
+}
+
+impl<B: IoBufMut> ReadOutput for BufResult<usize, Rest<B>> {
+    type Content = Rest<B>;
+
+    fn into_content(self) -> (Rest<B>, Option<io::Error>) {
+        match self {
+            Ok((_, rest)) => (rest, None),
+            Err(BufError { error, buffer }) => (buffer, Some(error)),
+        }
+    }
+}
+
+impl<B: IoBufMut> Content for Rest<B> {
+    fn bytes_after(&self, taken: usize) -> &[u8] {
+        &self.buffer.as_bytes()[..self.done][taken..]
+    }
+}
+
+pub(super) struct Parked<O: Operation<Output: ReadOutput>> {
+    pub(super) stage: Stage<O>,
+    /// Bytes that have been taken out.
+    pub(super) taken: usize,
+}
+
+pub(super) enum Stage<O: Operation<Output: ReadOutput>> {
+    InFlight(Op<O>),
+    Ended(<O::Output as ReadOutput>::Content, Option<io::Error>),
+}
+
+impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::InFlight(operation) = &mut self.stage else { return Poll::Ready(()) };
+        let Poll::Ready(output) = Pin::new(operation).poll(cx) else { return Poll::Pending };
+        let (content, error) = output.into_content();
+        self.stage = Stage::Ended(content, error);
+        Poll::Ready(())
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.stage, Stage::InFlight(_))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.stage {
+            Stage::InFlight(_) => &[],
+            Stage::Ended(content, _) => content.bytes_after(self.taken),
+        }
+    }
+
+    fn take(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    fn take_error(&mut self) -> Option<io::Error> {
+        match &mut self.stage {
+            Stage::InFlight(_) => None,
+            Stage::Ended(_, error) => error.take().filter(|error| !was_cancelled(error)),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        let Stage::Ended(_, error) = &self.stage else { return false };
+        error.as_ref().is_none_or(was_cancelled) && self.bytes().is_empty()
+    }
+}

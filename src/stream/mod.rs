@@ -1,0 +1,124 @@
+//! Streams of bytes: what connections and pipes have in common.
+//!
+//! A [`Stream`] is a descriptor and two slots, one for each direction. A slot holds what a dropped
+//! future has left in the kernel (see [`parked`](crate::op::parked)): the next read takes what an
+//! earlier one has brought before it asks for more, and the next write waits until an earlier one
+//! has ended. Both are touched only by who has claimed the slot, which is one future at a time.
+//!
+//! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, pipes read and write.
+
+mod incoming;
+mod polled;
+mod reading;
+mod writing;
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+
+use crate::buf::{BufResult, IoBuf, IoBufMut};
+use crate::op::parked::Slot;
+use crate::op::{self, Op, Operation, SharedFd};
+
+use self::incoming::Incoming;
+use self::reading::Reading;
+use self::writing::{Outgoing, Writing};
+
+/// How a kind of stream moves its bytes.
+pub(crate) trait Flow: Send + Sync + 'static {
+    /// What takes bytes out.
+    type Receive<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
+    /// What puts bytes in.
+    type Send<B: IoBuf>: Operation<Output = BufResult<usize, B>>;
+
+    /// Takes what has arrived, waiting until there is something.
+    fn receive<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<Self::Receive<B>>;
+
+    /// Puts in what there is room for, waiting until there is some; if it can, it goes on until
+    /// all is in where `sends_all` says so.
+    fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<Self::Send<B>>;
+}
+
+/// The flow of connections.
+pub(crate) struct Socket;
+
+impl Flow for Socket {
+    type Receive<B: IoBufMut> = op::Recv<B>;
+    type Send<B: IoBuf> = op::Send<B>;
+
+    fn receive<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<op::Recv<B>> {
+        op::recv(fd, buffer, 0)
+    }
+
+    fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<op::Send<B>> {
+        // The kernel does the waiting between two parts better than we could.
+        op::send(fd, buffer, if sends_all { libc::MSG_WAITALL } else { 0 })
+    }
+}
+
+/// A descriptor with two directions, in each of which nothing is lost by a dropped future.
+pub(crate) struct Stream<F: Flow> {
+    incoming: Slot<Incoming<F>>,
+    outgoing: Slot<Outgoing<F>>,
+    fd: SharedFd,
+    flow: PhantomData<F>,
+}
+
+impl<F: Flow> Stream<F> {
+    pub(crate) fn new(fd: SharedFd) -> Self {
+        let (incoming, outgoing) = Default::default();
+        let (incoming, outgoing) = (Slot::new(incoming), Slot::new(outgoing));
+        Self { incoming, outgoing, fd, flow: PhantomData }
+    }
+
+    pub(crate) fn fd(&self) -> &SharedFd {
+        &self.fd
+    }
+
+    /// The descriptor alone.
+    ///
+    /// # Errors
+    ///
+    /// Itself, if a dropped read or write is still in the kernel or has left something behind.
+    pub(crate) fn into_fd(mut self) -> Result<OwnedFd, Self> {
+        if !self.incoming.get_mut().is_idle() || !self.outgoing.get_mut().is_idle() {
+            return Err(self);
+        }
+        let Self { incoming, outgoing, fd, flow } = self;
+        fd.try_into_owned().map_err(|fd| Self { incoming, outgoing, fd, flow })
+    }
+
+    /// A read of what has arrived.
+    pub(crate) fn read<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, F, B> {
+        Reading::<F, B>::new(&self.fd, &self.incoming, buffer, false)
+    }
+
+    /// A read of as much as the buffer holds.
+    pub(crate) fn read_exact<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, F, B> {
+        let reading = Reading::<F, B>::new(&self.fd, &self.incoming, buffer, true);
+        async { reading.await.map(|(_, buffer)| ((), buffer)) }
+    }
+
+    /// A write of what there is room for.
+    pub(crate) fn write<B: IoBuf>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, F, B> {
+        Writing::<F, B>::new(&self.fd, &self.outgoing, buffer, false)
+    }
+
+    /// A write of all there is in the buffer.
+    pub(crate) fn write_all<B: IoBuf>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, F, B> {
+        let writing = Writing::<F, B>::new(&self.fd, &self.outgoing, buffer, true);
+        async { writing.await.map(|(_, buffer)| ((), buffer)) }
+    }
+}

@@ -1,0 +1,176 @@
+//! Reading from a stream, so that no byte is lost by a future that is dropped.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Flow;
+use super::incoming::Incoming;
+use crate::buf::{BufError, BufResult, IoBufMut};
+use crate::op::parked::{Claim, Slot, busy, was_cancelled};
+use crate::op::rest::Rest;
+use crate::op::{Op, SharedFd};
+
+/// A read of what has arrived, or of as much as the buffer holds.
+pub(super) struct Reading<'a, F: Flow, B: IoBufMut> {
+    fd: &'a SharedFd,
+    slot: &'a Slot<Incoming<F>>,
+    wants_all: bool,
+    state: State<'a, F, B>,
+}
+
+enum State<'a, F: Flow, B: IoBufMut> {
+    New(B),
+    /// An earlier read, which was dropped, comes first.
+    Queued(Claim<'a, Incoming<F>>, B),
+    Receiving(Receiving<'a, F, B>),
+    Finished,
+}
+
+struct Receiving<'a, F: Flow, B: IoBufMut> {
+    claim: Claim<'a, Incoming<F>>,
+    operation: Op<F::Receive<Rest<B>>>,
+    /// Bytes that were in the buffer when the operation was made.
+    done: usize,
+    /// It has been polled before.
+    is_old: bool,
+}
+
+impl<F: Flow, B: IoBufMut> Unpin for Reading<'_, F, B> {}
+
+impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
+    pub(super) fn new(
+        fd: &'a SharedFd,
+        slot: &'a Slot<Incoming<F>>,
+        buffer: B,
+        wants_all: bool,
+    ) -> Self {
+        Self { fd, slot, wants_all, state: State::New(buffer) }
+    }
+
+    /// Claims the reading side of the stream.
+    fn begin(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
+        if buffer.capacity() == 0 {
+            return Some(Ok((0, buffer)));
+        }
+        let Some(claim) = self.slot.claim() else {
+            return Some(Err(BufError { error: busy("read of this stream"), buffer }));
+        };
+        if claim.is_idle() {
+            self.receive(claim, Rest::new(buffer));
+        } else {
+            self.state = State::Queued(claim, buffer);
+        }
+        None
+    }
+
+    fn receive(&mut self, claim: Claim<'a, Incoming<F>>, rest: Rest<B>) {
+        let done = rest.done;
+        let operation = F::receive(self.fd, rest);
+        self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
+    }
+
+    /// Takes what an earlier read has brought.
+    fn take_over(
+        &mut self,
+        mut claim: Claim<'a, Incoming<F>>,
+        buffer: B,
+    ) -> Option<BufResult<usize, B>> {
+        let mut rest = Rest::new(buffer);
+        claim.take_left(&mut rest);
+        if rest.done > 0 && (!self.wants_all || rest.capacity() == 0) {
+            return Some(Ok((rest.done, rest.buffer)));
+        }
+        if let Some(error) = claim.take_error() {
+            return Some(Err(BufError { error, buffer: rest.buffer }));
+        }
+        self.receive(claim, rest);
+        None
+    }
+
+    /// The operation has ended.
+    fn received(
+        &mut self,
+        claim: Claim<'a, Incoming<F>>,
+        was_old: bool,
+        result: BufResult<usize, Rest<B>>,
+    ) -> Option<BufResult<usize, B>> {
+        match result {
+            Ok((count, rest)) => {
+                let is_full = rest.capacity() == 0;
+                if is_full || !self.wants_all {
+                    return Some(Ok((rest.done, rest.buffer)));
+                }
+                if count == 0 {
+                    return Some(Err(BufError { error: too_early(), buffer: rest.buffer }));
+                }
+                self.receive(claim, rest);
+                None
+            }
+            Err(BufError { error, buffer }) if was_old && was_cancelled(&error) => {
+                self.receive(claim, buffer);
+                None
+            }
+            Err(BufError { error, buffer }) => Some(Err(BufError { error, buffer: buffer.buffer })),
+        }
+    }
+}
+
+impl<F: Flow, B: IoBufMut> Future for Reading<'_, F, B> {
+    type Output = BufResult<usize, B>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            let mut ended = None;
+            match &mut this.state {
+                State::Receiving(Receiving { operation, is_old, .. }) => {
+                    match Pin::new(operation).poll(cx) {
+                        Poll::Ready(result) => ended = Some(result),
+                        Poll::Pending => {
+                            *is_old = true;
+                            return Poll::Pending;
+                        }
+                    }
+                }
+                State::Queued(claim, _) => {
+                    if claim.poll_ended(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                State::New(_) | State::Finished => {}
+            }
+            let output = match std::mem::replace(&mut this.state, State::Finished) {
+                State::New(buffer) => this.begin(buffer),
+                State::Queued(claim, buffer) => this.take_over(claim, buffer),
+                State::Receiving(Receiving { claim, is_old, .. }) => {
+                    ended.and_then(|result| this.received(claim, is_old, result))
+                }
+                State::Finished => panic!("a finished read was polled again"),
+            };
+            if let Some(output) = output {
+                return Poll::Ready(output);
+            }
+        }
+    }
+}
+
+impl<F: Flow, B: IoBufMut> Drop for Reading<'_, F, B> {
+    fn drop(&mut self) {
+        let State::Receiving(receiving) = std::mem::replace(&mut self.state, State::Finished)
+        else {
+            return;
+        };
+        let Receiving { mut claim, operation, done, .. } = receiving;
+        // Bytes that are there already must not wait for more to come.
+        let operation = if done > 0 { operation.cancel() } else { operation };
+        claim.park(operation);
+    }
+}
+
+#[cold]
+fn too_early() -> io::Error {
+    let message = "the peer ended the stream before the buffer was full";
+    io::Error::new(io::ErrorKind::UnexpectedEof, message)
+}
