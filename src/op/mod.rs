@@ -38,6 +38,7 @@ mod path;
 mod pipe;
 mod poll;
 mod position;
+mod provided;
 mod range;
 pub mod raw;
 mod read;
@@ -98,6 +99,12 @@ pub use open::{OpenAt2, openat2};
 pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
 pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
+pub use provided::{
+    ControlMessage, ControlMessages, Message, OrWait, PooledOperation, ReadMultishot, ReadPooled,
+    RecvBundle, RecvBundleMultishot, RecvMessageMultishot, RecvMultishot, RecvPooled,
+    read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot, recv_pooled,
+    recvmsg_multishot,
+};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use returning::Returning;
@@ -139,8 +146,8 @@ pub use zero_copy::{ZERO_COPY_MIN, ZeroCopy, ZeroCopyOperation};
 ///   twice.
 /// * It completes on success, too: no `IOSQE_CQE_SKIP_SUCCESS`. It has no `IOSQE_IO_LINK` and no
 ///   `IOSQE_IO_HARDLINK` either, which would bind it to an operation of somebody else's, and no
-///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. `IOSQE_BUFFER_SELECT`
-///   only if [`take_flags`](Operation::take_flags) takes over the buffer that the completion names.
+///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. It has no
+///   `IOSQE_BUFFER_SELECT`: the groups of a ring belong to its [pools](crate::buf::BufferPool).
 /// * It names descriptors only by [`Start::target`] and [`Start::number`], of an [`AnyFd`] that
 ///   `self` owns, so that they are not closed and reused meanwhile.
 /// * It does nothing to the ring, its tables and other operations: see [what is left
@@ -165,6 +172,14 @@ pub unsafe trait Operation: std::marker::Send + 'static {
     ///
     /// If it cannot be started on this ring; it is given to [`finish`](Operation::finish) then.
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry>;
+
+    /// Whether [`reaped`](Operation::reaped) is to be called.
+    const SEES_REAPED: bool = false;
+
+    /// Takes the completion as soon as it has been reaped, on the ring's own thread and in the
+    /// order in which completions came, before anybody learns of it: for what the completion names
+    /// and others might use before somebody asks.
+    fn reaped(&mut self, _completion: Shot) {}
 
     /// The flags of the completion, for operations that have to know them; told before
     /// [`finish`](Operation::finish), if the kernel was asked at all.
