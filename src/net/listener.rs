@@ -151,7 +151,7 @@ impl TcpListener {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
         async {
             let (connection, peer) = accepting.await?;
-            let peer = peer.ok_or_else(|| {
+            let peer = peer.to_socket_addr().ok_or_else(|| {
                 let message = "a connection that is not TCP came in, and was closed";
                 io::Error::new(io::ErrorKind::Unsupported, message)
             })?;

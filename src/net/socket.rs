@@ -5,8 +5,8 @@ use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::op::SharedFd;
-use crate::op::address::{RawAddress, family};
+use crate::op::address::family;
+use crate::op::{SharedFd, SocketAddress};
 
 /// Connections that wait to be accepted. The system has a limit of its own, often of 4096.
 const BACKLOG: i32 = 4096;
@@ -27,7 +27,7 @@ pub(super) fn listening_at(address: SocketAddr, shares_port: bool) -> io::Result
     if shares_port {
         switch_on(&fd, libc::SO_REUSEPORT)?;
     }
-    let address = RawAddress::from(address);
+    let address = SocketAddress::from(address);
     // SAFETY: the pointer and the length are those of a whole address.
     check(unsafe { libc::bind(fd.as_raw_fd(), address.ptr(), address.len()) })?;
     // SAFETY: takes numbers only.

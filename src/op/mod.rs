@@ -11,10 +11,12 @@ pub(crate) mod address;
 pub(crate) mod cell;
 mod close;
 mod content;
+mod control;
 mod descriptor;
 mod direct;
 mod future;
 mod linked;
+mod message;
 mod modifiers;
 mod multishot;
 mod nop;
@@ -37,11 +39,14 @@ use std::io;
 
 use io_uring::squeue;
 
+pub use address::SocketAddress;
 pub use close::{Close, close};
+pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
 pub use future::Op;
 pub use linked::{Linked, Step, Steps, hard_link, link};
+pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use nop::{Nop, nop};
 pub(crate) use open::openat2_waiting;
@@ -56,7 +61,7 @@ pub use start::Start;
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
-pub use transfer::{Recv, Send, recv, send};
+pub use transfer::{Recv, Send, SendTo, recv, send, sendto};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 
 /// What an operation asks of the kernel, and what the answer means.
