@@ -44,14 +44,21 @@
 
 mod accepting;
 mod address;
+mod failed;
+mod keepalive;
 mod listener;
 mod socket;
 mod split;
 mod stream;
+mod tcp_options;
+mod tcp_socket;
 
 pub use std::net::Shutdown;
 
-pub use address::ToSocketAddrs;
+pub use address::{ToSocketAddrs, lookup_host};
+pub use failed::FailedAddresses;
+pub use keepalive::TcpKeepalive;
 pub use listener::TcpListener;
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+pub use split::{Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
+pub use tcp_socket::TcpSocket;

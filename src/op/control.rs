@@ -11,6 +11,11 @@ pub const DESCRIPTORS_MAX: usize = 253;
 /// `SCM_PIDFD`, which libc does not know on all platforms. Since Linux 6.5.
 const SCM_PIDFD: i32 = 4;
 
+/// The room that [`DESCRIPTORS_MAX`] descriptors take, and the sender's credentials and process,
+/// which come before them where the socket is told to ask for them.
+pub(crate) const DESCRIPTORS_ROOM: usize =
+    space(DESCRIPTORS_MAX * size_of::<RawFd>()) + space(12) + space(4) + space(256);
+
 /// The bytes that a message with `len` bytes of data takes.
 const fn space(len: usize) -> usize {
     // SAFETY: computes a number.

@@ -1,5 +1,6 @@
 //! Messages: bytes in several buffers, with an address and control messages beside them.
 
+use std::os::fd::OwnedFd;
 use std::{fmt, io, mem};
 
 use io_uring::{opcode, squeue};
@@ -192,6 +193,17 @@ pub struct Received {
     /// longer than the buffers, with [`MSG_CTRUNC`](libc::MSG_CTRUNC) there were control messages
     /// for which there was no room, or descriptors beyond what the process may have.
     pub flags: i32,
+}
+
+impl Received {
+    /// The descriptors among the control messages, all of them.
+    pub fn into_descriptors(self) -> Vec<OwnedFd> {
+        let descriptors = self.control.into_iter().map(|message| match message {
+            ControlMessage::Descriptors(descriptors) => descriptors,
+            _ => Vec::new(),
+        });
+        descriptors.flatten().collect()
+    }
 }
 
 /// See [`recvmsg`].

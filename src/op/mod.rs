@@ -11,7 +11,7 @@ pub(crate) mod address;
 pub(crate) mod cell;
 mod close;
 mod content;
-mod control;
+pub(crate) mod control;
 mod descriptor;
 mod direct;
 mod future;

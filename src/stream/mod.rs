@@ -8,6 +8,7 @@
 //! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, pipes read and write.
 
 mod incoming;
+mod messages;
 mod reading;
 mod writing;
 
@@ -23,8 +24,15 @@ use self::incoming::Incoming;
 use self::reading::Reading;
 use self::writing::{Outgoing, Writing};
 
+pub use self::messages::ReceivedFds;
+pub(crate) use self::messages::{carrying, receive_fds, single};
+
 /// How a kind of stream moves its bytes.
-pub(crate) trait Flow: Send + Sync + 'static {
+pub trait Flow: Send + Sync + 'static {
+    /// Whether a dropped read goes on in the kernel. Not so where it might swallow what is meant for
+    /// another kind of read: descriptors that come with the bytes.
+    const KEEPS_READING: bool = true;
+
     /// What takes bytes out.
     type Receive<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
     /// What puts bytes in.
@@ -38,10 +46,13 @@ pub(crate) trait Flow: Send + Sync + 'static {
     fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<Self::Send<B>>;
 }
 
-/// The flow of connections.
-pub(crate) struct Socket;
+/// The flow of TCP connections.
+pub struct Tcp;
 
-impl Flow for Socket {
+/// The flow of Unix connections.
+pub struct Unix;
+
+impl Flow for Tcp {
     type Receive<B: IoBufMut> = op::Recv<B>;
     type Send<B: IoBuf> = op::Send<B>;
 
@@ -55,8 +66,23 @@ impl Flow for Socket {
     }
 }
 
+impl Flow for Unix {
+    const KEEPS_READING: bool = false;
+
+    type Receive<B: IoBufMut> = op::Recv<B>;
+    type Send<B: IoBuf> = op::Send<B>;
+
+    fn receive<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<op::Recv<B>> {
+        Tcp::receive(fd, buffer)
+    }
+
+    fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<op::Send<B>> {
+        Tcp::send(fd, buffer, sends_all)
+    }
+}
+
 /// A descriptor with two directions, in each of which nothing is lost by a dropped future.
-pub(crate) struct Stream<F: Flow> {
+pub struct Stream<F: Flow> {
     incoming: Slot<Incoming>,
     outgoing: Slot<Outgoing>,
     fd: SharedFd,
