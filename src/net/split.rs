@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::{error, fmt, io};
 
-use self::sealed::Connection as _;
 use super::{Shutdown, TcpStream};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
 

@@ -196,6 +196,17 @@ pub struct Received {
 }
 
 impl Received {
+    pub(crate) fn new(
+        count: usize,
+        address: Option<SocketAddress>,
+        descriptors: Vec<OwnedFd>,
+        flags: i32,
+    ) -> Self {
+        let has_any = !descriptors.is_empty();
+        let control = has_any.then_some(ControlMessage::Descriptors(descriptors));
+        Self { count, address, control: control.into_iter().collect(), flags }
+    }
+
     /// The descriptors among the control messages, all of them.
     pub fn into_descriptors(self) -> Vec<OwnedFd> {
         let descriptors = self.control.into_iter().map(|message| match message {

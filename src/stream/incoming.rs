@@ -80,7 +80,7 @@ impl Incoming {
 }
 
 /// What a read fills.
-pub(super) trait Fill {
+pub(crate) trait Fill {
     /// How many bytes still fit.
     fn room(&self) -> usize;
 
@@ -136,18 +136,18 @@ impl<B: IoBufMut> Fill for Pieces<B> {
 }
 
 /// Several buffers, of which the first `done` bytes are filled.
-pub(super) struct Pieces<B> {
-    pub(super) buffers: Vec<B>,
-    pub(super) done: usize,
+pub(crate) struct Pieces<B> {
+    pub(crate) buffers: Vec<B>,
+    pub(crate) done: usize,
 }
 
 impl<B: IoBufMut> Pieces<B> {
-    pub(super) fn new(buffers: Vec<B>) -> Self {
+    pub(crate) fn new(buffers: Vec<B>) -> Self {
         Self { buffers, done: 0 }
     }
 
     /// The buffers, of which those that were not reached are empty, as far as they can be.
-    pub(super) fn finish(mut self) -> Vec<B> {
+    pub(crate) fn finish(mut self) -> Vec<B> {
         let mut before = self.done;
         for buffer in &mut self.buffers {
             if before == 0 {

@@ -6,67 +6,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
 
 use super::incoming::{Fill, Incoming, Pieces, ReadOutput};
 use super::writing::{Outgoing, ParkedWrite};
 use super::{Flow, Stream, Unix};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::op::control::DESCRIPTORS_ROOM;
-use crate::op::parked::{Claim, busy, was_cancelled};
+use crate::op::parked::{Claim, busy, run};
 use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, SharedFd};
-
-/// An operation under a claim, which is parked if this is dropped before it has ended.
-struct Running<'a, T, O: Operation> {
-    claim: Claim<'a, T>,
-    operation: Option<Op<O>>,
-    park: fn(&mut T, Op<O>),
-}
-
-impl<T, O: Operation> Running<'_, T, O> {
-    async fn end(&mut self) -> O::Output {
-        let output = poll_fn(|cx| {
-            let operation = self.operation.as_mut().expect("it is taken out when it has ended");
-            Pin::new(operation).poll(cx)
-        });
-        let output = output.await;
-        self.operation = None;
-        output
-    }
-}
-
-impl<T, O: Operation> Drop for Running<'_, T, O> {
-    fn drop(&mut self) {
-        if let Some(operation) = self.operation.take() {
-            (self.park)(&mut self.claim, operation);
-        }
-    }
-}
-
-/// Runs the operation that `make` makes, and again where the ring it was begun on has stopped.
-async fn run<T, O, N, B>(
-    claim: Claim<'_, T>,
-    mut content: B,
-    make: impl Fn(B) -> Op<O>,
-    park: fn(&mut T, Op<O>),
-) -> BufResult<N, B>
-where
-    O: Operation<Output = BufResult<N, B>>,
-{
-    let mut running = Running { claim, operation: None, park };
-    let mut is_first = true;
-    loop {
-        running.operation = Some(make(content));
-        match running.end().await {
-            Err(BufError { error, buffer }) if was_cancelled(&error) && is_first => {
-                content = buffer;
-                is_first = false;
-            }
-            output => return output,
-        }
-    }
-}
 
 fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming, read: Op<O>) {
     incoming.park(if F::KEEPS_READING { read } else { read.cancel() });

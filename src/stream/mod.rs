@@ -12,6 +12,7 @@ mod messages;
 mod reading;
 mod writing;
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
@@ -24,6 +25,7 @@ use self::incoming::Incoming;
 use self::reading::Reading;
 use self::writing::{Outgoing, Writing};
 
+pub(crate) use self::incoming::{Fill, Pieces};
 pub use self::messages::ReceivedFds;
 pub(crate) use self::messages::{carrying, receive_fds, single};
 
@@ -47,9 +49,11 @@ pub trait Flow: Send + Sync + 'static {
 }
 
 /// The flow of TCP connections.
+#[derive(Debug)]
 pub struct Tcp;
 
 /// The flow of Unix connections.
+#[derive(Debug)]
 pub struct Unix;
 
 impl Flow for Tcp {
@@ -87,6 +91,12 @@ pub struct Stream<F: Flow> {
     outgoing: Slot<Outgoing>,
     fd: SharedFd,
     flow: PhantomData<F>,
+}
+
+impl<F: Flow> fmt::Debug for Stream<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("fd", &self.fd).finish_non_exhaustive()
+    }
 }
 
 impl<F: Flow> Stream<F> {
