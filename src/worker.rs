@@ -93,6 +93,7 @@ impl Worker<'_> {
     pub(crate) fn submit_and_reap(&mut self) -> io::Result<()> {
         let entered = {
             let mut ring = self.local.ring.borrow_mut();
+            ring.cancel_put_off();
             if ring.needs_enter() { ring.enter() } else { Ok(()) }
         };
         self.reap();
@@ -195,7 +196,11 @@ impl Worker<'_> {
             .next_deadline_ns()
             .map(|deadline_ns| Duration::from_nanos(deadline_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep_since_ns.set(slept_from_ns.max(1));
-        let waited = local.ring.borrow_mut().wait(limit);
+        let waited = {
+            let mut ring = local.ring.borrow_mut();
+            ring.cancel_put_off();
+            ring.wait(limit)
+        };
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().asleep_since_ns.set(0);

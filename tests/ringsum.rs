@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Watchdog, limit_of};
+use common::{Watchdog, example, limit_of};
 use sha2::{Digest, Sha256};
 
 /// What a shell tells of a program that SIGPIPE has killed.
@@ -24,29 +24,9 @@ fn limit() -> Watchdog {
     limit_of(Duration::from_secs(240))
 }
 
-/// The program, built as this test was: it need not be there, or may be an old one.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let _limit = limit_of(Duration::from_secs(900));
-        let this = std::env::current_exe().expect("a test is a program");
-        let profile = this.ancestors().nth(2).expect("it is in target/<profile>/deps");
-        let mut target = profile.parent().expect("the folder of all profiles");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "ringsum"]);
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let triple = target.file_name().filter(|name| name.as_bytes().ends_with(b"-linux-gnu"));
-        if let Some(triple) = triple {
-            cargo.arg("--target").arg(triple);
-            target = target.parent().expect("the folder of all targets");
-        }
-        let status = cargo.arg("--target-dir").arg(target).status().expect("cargo is there");
-        assert!(status.success(), "{cargo:?}: {status}");
-        profile.join("examples/ringsum")
-    })
+    PROGRAM.get_or_init(|| example("ringsum"))
 }
 
 /// A folder that is removed with all that is in it.

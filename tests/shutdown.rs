@@ -483,6 +483,58 @@ fn a_cancel_waits_for_operations_that_the_task_dropped_in_flight() {
     }
 }
 
+/// An operation that was told from afar to end, and is dropped before its ring has heard of that.
+#[test]
+fn a_cancel_waits_for_an_operation_that_was_cancelled_from_afar_and_then_dropped() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (first, second) = (pool.runtime(0), pool.runtime(1));
+    let [moved, blocked, dropped, cancelled] = std::array::from_fn(|_| Count::new());
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let reader = ringpool::op::SharedFd::from(std::os::fd::OwnedFd::from(reader));
+    let task = second.spawn({
+        let (first, moved, blocked, dropped) =
+            (first.clone(), moved.clone(), blocked.clone(), dropped.clone());
+        async move {
+            let waker = own_waker().await;
+            let mut read = ringpool::op::read(&reader, vec![0; 1]);
+            let _ = poll_once(&mut read, &waker);
+            switch_to(&first).await.unwrap();
+            moved.add();
+            while blocked.get() == 0 {
+                yield_now().await;
+            }
+            drop(read.cancel());
+            dropped.add();
+            std::future::pending::<()>().await;
+        }
+    });
+    moved.reaches(1);
+    let (unblock, block) = std::sync::mpsc::channel();
+    let blocker = second.spawn({
+        let blocked = blocked.clone();
+        async move {
+            blocked.add();
+            let _ = block.recv();
+        }
+    });
+    dropped.reaches(1);
+    let cancelling = first.spawn({
+        let cancelled = cancelled.clone();
+        async move {
+            assert!(task.cancel().await.is_none());
+            cancelled.add();
+        }
+    });
+    for _ in 0..100 {
+        first.spawn(yield_now()).wait().unwrap();
+    }
+    assert_eq!(cancelled.get(), 0, "the operation is still in the kernel");
+    unblock.send(()).unwrap();
+    cancelling.wait().unwrap();
+    blocker.wait().unwrap();
+}
+
 /// The operations of a task that is under way to a ring that closes come back to it all the same.
 #[test]
 fn a_cancel_waits_for_operations_of_a_task_that_a_closing_ring_sends_back() {

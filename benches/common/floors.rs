@@ -50,6 +50,18 @@ impl BareRing<'_> {
         &mut self.completion
     }
 
+    /// Registers one buffer, which has to outlive the ring.
+    pub(crate) fn register_buffer(&self, start: *mut u8, len: usize) {
+        let buffer = libc::iovec { iov_base: start.cast(), iov_len: len };
+        // SAFETY: the kernel keeps the pages; the caller keeps the memory.
+        unsafe { self.submitter.register_buffers(&[buffer]) }.expect("so much may be locked");
+    }
+
+    /// Makes a file the ring's direct descriptor 0.
+    pub(crate) fn register_file(&self, fd: RawFd) {
+        self.submitter.register_files(&[fd]).expect("the file is open");
+    }
+
     /// Submits what was pushed.
     fn submit(&mut self) {
         self.submission.sync();

@@ -59,8 +59,8 @@ pub(crate) struct CellHeader {
     home: &'static Mailbox,
     /// In home's inbox while `LINKED`; later in that of the orphan's task.
     node: Node,
-    /// The task that dropped the operation in flight. Touched by who abandons the cell, before the
-    /// node is pushed, and by home once it is settled.
+    /// The task that dropped the operation in flight. Touched by who abandons the cell, before it
+    /// says so, and by home once it is settled.
     orphan: Cell<Option<Orphan>>,
     /// The operation is over, and the node only carries the orphan to its task.
     is_over: Cell<bool>,
@@ -259,19 +259,19 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
     let orphan = context::with(|local| {
         local.filter(|_| header.vtable.leaves_orphan).and_then(Orphan::of_current)
     });
+    // Home looks at it only when it finds the cell abandoned.
+    header.orphan.set(orphan);
     // SAFETY: the caller is the future.
     let (abandoned, waker) = unsafe { header.completion.abandon(!at_home) };
     match abandoned {
         Abandoned::Settled => {
-            forget_orphan(orphan);
+            forget_orphan(header.orphan.take());
             // SAFETY: settled, so it is ours. The user's code, so last.
             unsafe { dispose_and_free(cell) };
         }
-        // The node that is under way was pushed before there was an orphan, and the cell may be
-        // home's already.
-        Abandoned::NodeUnderWay => forget_orphan(orphan),
+        // Home will find it abandoned when the node comes in.
+        Abandoned::NodeUnderWay => {}
         Abandoned::Pending => {
-            header.orphan.set(orphan);
             context::with(|local| {
                 let local = local.expect("home is the thread of a ring");
                 // SAFETY: at home, and pending.
@@ -279,7 +279,6 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
             });
         }
         Abandoned::PushNode => {
-            header.orphan.set(orphan);
             // SAFETY: `LINKED` keeps the cell, and we claimed its node.
             unsafe { push_node(cell) };
         }

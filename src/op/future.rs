@@ -28,12 +28,11 @@ use crate::ring::unsupported;
 #[must_use = "an operation does nothing unless it is polled"]
 pub struct Op<O: Operation> {
     state: State<O>,
-    /// What is set in the entry besides what the operation says.
-    flags: squeue::Flags,
 }
 
 enum State<O> {
-    Unstarted(O),
+    /// With what is set in the entry besides what the operation says.
+    Unstarted(O, squeue::Flags),
     /// It will not begin: it was cancelled before, or cannot be submitted at all.
     Refused(O, io::Error),
     /// In its cell, while those that are submitted together with it are made ready.
@@ -47,17 +46,38 @@ impl<O: Operation> Unpin for Op<O> {}
 impl<O: Operation> Op<O> {
     /// The future of an operation; of one of the caller's own, too.
     pub fn new(operation: O) -> Self {
-        Self { state: State::Unstarted(operation), flags: squeue::Flags::empty() }
+        Self { state: State::Unstarted(operation, squeue::Flags::empty()) }
     }
 
     /// An operation that fails when it is polled: what it was given is found wrong already.
     pub(crate) fn refused(operation: O, error: io::Error) -> Self {
-        Self { state: State::Refused(operation, error), flags: squeue::Flags::empty() }
+        Self { state: State::Refused(operation, error) }
     }
 
-    /// Sets `flags` in the entry.
-    pub(super) fn add_flags(&mut self, flags: squeue::Flags) {
-        self.flags |= flags;
+    /// Changes what the operation asks for.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
+    pub(super) fn adjust(mut self, change: impl FnOnce(&mut O)) -> Self {
+        match &mut self.state {
+            State::Unstarted(operation, _) | State::Refused(operation, _) => change(operation),
+            _ => panic!("what an operation asks for has to be said before it is polled"),
+        }
+        self
+    }
+
+    /// Sets `flags` in the entry, of an operation that has not begun.
+    pub(super) fn add_flags(&mut self, added: squeue::Flags) {
+        if let State::Unstarted(_, flags) = &mut self.state {
+            *flags |= added;
+        }
+    }
+
+    /// Whether it is to wait for all others.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self.state, State::Unstarted(_, flags) if flags.contains(squeue::Flags::IO_DRAIN))
     }
 
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
@@ -72,7 +92,7 @@ impl<O: Operation> Op<O> {
     /// See [`cancel`](Self::cancel).
     pub(super) fn request_cancel(&mut self) {
         match mem::replace(&mut self.state, State::Finished) {
-            State::Unstarted(operation) => self.state = State::Refused(operation, cancelled()),
+            State::Unstarted(operation, _) => self.state = State::Refused(operation, cancelled()),
             State::Ready(fresh) => self.state = State::Refused(fresh.into_content(), cancelled()),
             State::Started(started) => {
                 started.cancel();
@@ -85,8 +105,8 @@ impl<O: Operation> Op<O> {
     /// Makes the cell and the entry, which is for [`begin`](Self::begin) to submit; `None` if the
     /// operation has failed already.
     pub(super) fn make_entry(&mut self, local: &Local, cx: &Context<'_>) -> Option<squeue::Entry> {
-        let operation = match mem::replace(&mut self.state, State::Finished) {
-            State::Unstarted(operation) => operation,
+        let (operation, flags) = match mem::replace(&mut self.state, State::Finished) {
+            State::Unstarted(operation, flags) => (operation, flags),
             other => {
                 self.state = other;
                 return None;
@@ -95,7 +115,8 @@ impl<O: Operation> Op<O> {
         // The user's code, before anything is begun.
         let waker = cx.waker().clone();
         let mut fresh = Fresh::new(local, Types::<O>::VTABLE, waker, operation);
-        let mut start = Start::new(local, self.flags);
+        // The ring sees to the drain itself.
+        let mut start = Start::new(local, flags - squeue::Flags::IO_DRAIN);
         // The user's code, if the buffer is of a type of the user's.
         let entry = fresh.content().entry(&mut start);
         match entry.and_then(|entry| check_opcode(local, entry)) {
@@ -123,7 +144,7 @@ impl<O: Operation> Op<O> {
     pub(super) fn take_back(&mut self, error: io::Error) {
         match mem::replace(&mut self.state, State::Finished) {
             State::Ready(fresh) => self.state = State::Refused(fresh.into_content(), error),
-            State::Unstarted(operation) => self.state = State::Refused(operation, error),
+            State::Unstarted(operation, _) => self.state = State::Refused(operation, error),
             other => self.state = other,
         }
     }
@@ -134,12 +155,18 @@ impl<O: Operation> Op<O> {
             None => self.take_back(not_on_a_ring()),
             Some(local) if local.stopping.get() => self.take_back(cancelled()),
             Some(local) => {
+                let is_drained = self.is_drained();
                 let Some(entry) = self.make_entry(local, cx) else { return };
                 self.begin();
                 local.counters().operations_started.add(1);
+                let mut ring = local.ring.borrow_mut();
+                if is_drained {
+                    // SAFETY: as below.
+                    return unsafe { ring.start_together(vec![entry], true) };
+                }
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
                 // data names, which stays until its completion has been reaped.
-                unsafe { local.ring.borrow_mut().start(entry) };
+                unsafe { ring.start(entry) };
             }
         });
     }
@@ -147,7 +174,7 @@ impl<O: Operation> Op<O> {
     /// The operation and the kernel's answer, once it is there.
     #[inline]
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
-        if let State::Unstarted(_) = self.state {
+        if let State::Unstarted(..) = self.state {
             self.start(cx);
         }
         if let State::Started(started) = &self.state {
@@ -182,7 +209,7 @@ impl<O: Operation> Future for Op<O> {
 impl<O: Operation> fmt::Debug for Op<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Unstarted(_) | State::Ready(_) => "unstarted",
+            State::Unstarted(..) | State::Ready(_) => "unstarted",
             State::Refused(..) => "refused",
             State::Started(_) => "started",
             State::Finished => "finished",

@@ -34,6 +34,8 @@ pub(super) mod sealed {
         pub(in crate::op) local: &'a Local,
         pub(in crate::op) cx: &'a Context<'c>,
         pub(in crate::op) entries: Vec<squeue::Entry>,
+        /// One of them is to wait until all others of the ring have ended, and so they all do.
+        pub(in crate::op) is_drained: bool,
     }
 
     /// What a chain does with its members, whatever their kinds.
@@ -83,6 +85,7 @@ impl<O: Operation> sealed::Member for Op<O> {
     }
 
     fn make_ready(&mut self, batch: &mut sealed::Batch<'_, '_>) -> bool {
+        batch.is_drained |= self.is_drained();
         let entry = self.make_entry(batch.local, batch.cx);
         let is_ready = entry.is_some();
         batch.entries.extend(entry);
@@ -130,7 +133,8 @@ fn try_start(
     if count > local.ring.borrow_mut().queue_len() {
         return Err(&too_long);
     }
-    let mut batch = sealed::Batch { local, cx, entries: Vec::with_capacity(count) };
+    let entries = Vec::with_capacity(count);
+    let mut batch = sealed::Batch { local, cx, entries, is_drained: false };
     if !members.iter_mut().all(|member| member.make_ready(&mut batch)) {
         return Err(&cancelled);
     }
@@ -138,7 +142,7 @@ fn try_start(
     local.counters().operations_started.add(count as u64);
     // SAFETY: each operation keeps what its entry points to, in the cell that its user data names,
     // which stays until its completion has been reaped.
-    unsafe { local.ring.borrow_mut().start_chain(batch.entries) };
+    unsafe { local.ring.borrow_mut().start_together(batch.entries, batch.is_drained) };
     Ok(())
 }
 
@@ -227,10 +231,9 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// pool.block_on(async {
 ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
 /// #   std::fs::remove_file(&path)?;
-///     let pieces = ["salt", " and ", "pepper"];
-///     let offsets = [0, 4, 9];
-///     let writes = std::iter::zip(pieces, offsets).map(|(piece, at)| op::write_at(&file, piece, at));
-///     for written in op::link(writes.collect::<Vec<_>>()).await {
+///     let pieces = [("salt", 0), (" and ", 4), ("pepper", 9)];
+///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece, offset));
+///     for written in op::link(Vec::from(writes)).await {
 ///         written?;
 ///     }
 ///     let chain = op::link((op::fdatasync(&file), op::read_at(&file, vec![0; 15], 0)));

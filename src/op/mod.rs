@@ -8,12 +8,18 @@
 //! [`Operation`] that says how to submit it and what its result means.
 
 pub(crate) mod address;
+mod advise;
+mod cancel;
 pub(crate) mod cell;
 mod close;
+mod command;
 mod content;
 pub(crate) mod control;
 mod descriptor;
 mod direct;
+mod epoll;
+mod fields;
+mod futex;
 mod future;
 mod linked;
 mod message;
@@ -21,55 +27,98 @@ mod modifiers;
 mod multishot;
 mod nop;
 mod open;
+mod openat;
 pub(crate) mod parked;
 mod path;
+mod pipe;
 mod poll;
 mod position;
+mod range;
+pub mod raw;
 mod read;
 pub(crate) mod rest;
 mod socket;
+mod splice;
 mod start;
 mod statx;
 mod sync;
 mod timed;
+mod timeout;
 mod transfer;
+mod waitid;
 mod write;
+mod xattr;
 
 use std::io;
 
 use io_uring::squeue;
 
 pub use address::SocketAddress;
+pub use advise::{Fadvise, Madvise, fadvise, madvise};
+pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
+pub use command::{UringCmd, uring_cmd};
 pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
+pub use epoll::{EpollCtl, EpollWait, epoll_ctl, epoll_wait};
+pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv, futex_wake};
 pub use future::Op;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
-pub use nop::{Nop, nop};
+pub use nop::{Nop, NopWithResult, nop, nop_with_result};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
+pub use openat::{OpenAt, openat};
+pub use pipe::{Pipe, pipe};
 pub use poll::{PollAdd, poll_add};
+pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use socket::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
     socket,
 };
+pub use splice::{Splice, Tee, splice, tee};
 pub use start::Start;
 pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
+pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
 pub use transfer::{Recv, Send, SendTo, recv, send, sendto};
+pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
+pub use xattr::{GetXattr, SetXattr, fgetxattr, fsetxattr, getxattr, setxattr};
 
 /// What an operation asks of the kernel, and what the answer means.
 ///
+/// Those of this module are made by its functions; [`raw`] tells how to bring one of one's own.
+///
 /// # Safety
 ///
-/// The entry points only to memory that `self` owns or that is valid for ever, as long as `self`
-/// stays where it is and is not changed.
+/// The pool trusts the entry, and frees memory by what the kernel says of it. So of the entry that
+/// [`entry`](Operation::entry) gives all of this must be true:
+///
+/// * It points only to memory that `self` owns or that is valid for ever, as long as `self` stays
+///   where it is and is not changed: also when the future is forgotten, or moved to another thread.
+///   What the kernel writes to, nobody else reads or writes meanwhile.
+/// * It completes exactly once, without `IORING_CQE_F_MORE`: so it is neither a multishot operation
+///   (for which there is [`MultishotOperation`]) nor a zero copy send, which the kernel tells of
+///   twice.
+/// * It completes on success, too: no `IOSQE_CQE_SKIP_SUCCESS`. It has no `IOSQE_IO_LINK` and no
+///   `IOSQE_IO_HARDLINK` either, which would bind it to an operation of somebody else's, and no
+///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. `IOSQE_BUFFER_SELECT`
+///   only if [`take_flags`](Operation::take_flags) takes over the buffer that the completion names.
+/// * It names descriptors only by [`Start::target`] and [`Start::number`], of an [`AnyFd`] that
+///   `self` owns, so that they are not closed and reused meanwhile.
+/// * It does nothing to the ring, its tables and other operations: see [what is left
+///   out](raw#what-is-left-out).
+///
+/// Its user data does not matter: the pool sets its own.
+///
+/// [`finish`](Operation::finish) must make the output the owner of whatever the kernel hands out,
+/// such as a descriptor: it is called when nobody waits any more, too, and the output is dropped
+/// then.
 pub unsafe trait Operation: std::marker::Send + 'static {
     /// What the future gives.
     type Output;

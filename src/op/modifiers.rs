@@ -25,7 +25,8 @@ impl<O: Operation> Op<O> {
     /// pool.block_on(async {
     ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
     /// #   std::fs::remove_file(&path)?;
-    ///     let (written, synced) = op::write_at(&file, "salt", 0).link(op::fdatasync(&file)).await;
+    ///     let write = op::write_at(&file, b"salt".to_vec(), 0);
+    ///     let (written, synced) = write.link(op::fdatasync(&file)).await;
     ///     synced?; // which means that all was written
     ///     assert_eq!(written?.0, 4);
     ///     Ok(())
@@ -46,12 +47,13 @@ impl<O: Operation> Op<O> {
         Linked::new((self, next))
     }
 
-    /// Lets the operation begin only when all that the ring was given before it has ended, and
-    /// what comes after it only when it has: `IOSQE_IO_DRAIN`. Since Linux 5.2.
+    /// Lets the operation begin only when all operations that its ring was given before have ended,
+    /// and those that come after it only when it has: what the kernel calls `IOSQE_IO_DRAIN`.
     ///
     /// It counts for the whole ring of the thread that polls it first: also the operations of
     /// other tasks wait, and for all of them. So an operation that never ends, such as an accept
-    /// that nobody connects to, holds up the ring.
+    /// that nobody connects to, holds up all that the ring is given from then on, until it is
+    /// cancelled. The ring does this itself, with any kernel.
     ///
     /// # Examples
     ///

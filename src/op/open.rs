@@ -83,6 +83,43 @@ impl OpenAt2 {
     }
 }
 
+impl Op<OpenAt2> {
+    /// Says which ways to the file are allowed, by `RESOLVE_` flags of `openat2(2)`, in place of
+    /// those that were set before.
+    ///
+    /// [`RESOLVE_BENEATH`](libc::RESOLVE_BENEATH) fails with `EXDEV` if the path leads out of
+    /// `directory`, [`RESOLVE_IN_ROOT`](libc::RESOLVE_IN_ROOT) takes `directory` for the root,
+    /// [`RESOLVE_NO_SYMLINKS`](libc::RESOLVE_NO_SYMLINKS) fails with `ELOOP` at a symbolic link,
+    /// and [`RESOLVE_CACHED`](libc::RESOLVE_CACHED), since Linux 5.12, fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if it would take the disk to find the file. A flag
+    /// that the kernel does not know is `EINVAL`.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::op;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let directory = op::openat2(None, "/proc/self", libc::O_PATH, 0).await?;
+    ///     let out = op::openat2(Some(&directory), "../version", libc::O_RDONLY, 0);
+    ///     let error = out.resolve(libc::RESOLVE_BENEATH).await.unwrap_err();
+    ///     assert_eq!(error.raw_os_error(), Some(libc::EXDEV));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn resolve(self, flags: u64) -> Self {
+        self.adjust(|open| open.how = open.how.resolve(flags))
+    }
+}
+
 // SAFETY: the path is on the heap and `how` in the operation itself; the operation owns both, and
 // the directory.
 unsafe impl Operation for OpenAt2 {

@@ -14,6 +14,7 @@ pub struct Read<B> {
     fd: AnyFd,
     buffer: B,
     position: u64,
+    rw_flags: i32,
 }
 
 /// Reads from `offset` into the buffer: `IORING_OP_READ`. Since Linux 5.6.
@@ -49,7 +50,7 @@ pub struct Read<B> {
 /// # }
 /// ```
 pub fn read_at<B: IoBufMut>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<Read<B>> {
-    Op::new(Read { fd: fd.to_any_fd(), buffer, position: at(offset) })
+    Op::new(Read { fd: fd.to_any_fd(), buffer, position: at(offset), rw_flags: 0 })
 }
 
 /// Reads from where the file's position is, or what comes next where there is none, into the
@@ -85,7 +86,44 @@ pub fn read_at<B: IoBufMut>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<
 /// # }
 /// ```
 pub fn read<B: IoBufMut>(fd: &impl Descriptor, buffer: B) -> Op<Read<B>> {
-    Op::new(Read { fd: fd.to_any_fd(), buffer, position: CURRENT })
+    Op::new(Read { fd: fd.to_any_fd(), buffer, position: CURRENT, rw_flags: 0 })
+}
+
+impl<B: IoBufMut> Op<Read<B>> {
+    /// Says how to read, by flags of `preadv2(2)`, in place of those that were set before.
+    ///
+    /// [`RWF_NOWAIT`](libc::RWF_NOWAIT) reads only what is there at once, and fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is, since Linux 5.6;
+    /// [`RWF_DONTCACHE`](libc::RWF_DONTCACHE) does not leave it in memory, since 6.14.
+    /// [`RWF_HIPRI`](libc::RWF_HIPRI) is `EINVAL`, for it takes a ring that only polls disks. A
+    /// flag that the kernel or the file does not know is `EOPNOTSUPP`, as is `RWF_NOWAIT` for
+    /// pipes and sockets on some older kernels.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::op::{self, SharedFd};
+    /// use std::io::ErrorKind;
+    /// use std::os::fd::OwnedFd;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let reader = SharedFd::from(OwnedFd::from(reader));
+    /// let read = op::read(&reader, vec![0; 10]).rw_flags(libc::RWF_NOWAIT);
+    /// let kind = pool.block_on(read).unwrap_err().error.kind();
+    /// assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::Unsupported)); // not known there
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn rw_flags(self, flags: i32) -> Self {
+        self.adjust(|read| read.rw_flags = flags)
+    }
 }
 
 // SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
@@ -96,6 +134,7 @@ unsafe impl<B: IoBufMut> Operation for Read<B> {
         let capacity = entry_len(self.buffer.capacity());
         Ok(opcode::Read::new(start.target(&self.fd)?, self.buffer.ptr_mut(), capacity)
             .offset(self.position)
+            .rw_flags(self.rw_flags)
             .build())
     }
 
@@ -111,12 +150,14 @@ pub struct ReadVectored<B> {
     buffers: Vec<B>,
     vectors: IoVecs,
     position: u64,
+    rw_flags: i32,
 }
 
 impl<B: IoBufMut> ReadVectored<B> {
     fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
         let checked = check_count(buffers.len());
-        let operation = Self { fd: fd.to_any_fd(), buffers, vectors: IoVecs::default(), position };
+        let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+        let operation = Self { fd, buffers, vectors, position, rw_flags: 0 };
         match checked {
             Ok(()) => Op::new(operation),
             Err(error) => Op::refused(operation, error),
@@ -196,6 +237,18 @@ pub fn readv<B: IoBufMut>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<ReadVecto
     ReadVectored::make(fd, buffers, CURRENT)
 }
 
+impl<B: IoBufMut> Op<ReadVectored<B>> {
+    /// Says how to read, by flags of `preadv2(2)`; those of [`Read`] are told of there.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
+    pub fn rw_flags(self, flags: i32) -> Self {
+        self.adjust(|read| read.rw_flags = flags)
+    }
+}
+
 // SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
 // does the descriptor, and leaves the vectors that hold them alone.
 unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
@@ -206,6 +259,7 @@ unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
         self.vectors = IoVecs::new(parts);
         Ok(opcode::Readv::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
+            .rw_flags(self.rw_flags)
             .build())
     }
 

@@ -57,6 +57,11 @@ impl<'a> Start<'a> {
         }
     }
 
+    /// Whether the kernel has the operation with this code.
+    pub(super) fn has_operation(&self, code: u8) -> bool {
+        self.local.ring.borrow().features().operations.supports(code)
+    }
+
     /// What to set in the entry.
     pub(crate) fn flags(&self) -> squeue::Flags {
         self.flags

@@ -14,6 +14,7 @@ use crate::fs::Metadata;
 pub struct Statx {
     place: Place,
     flags: i32,
+    mask: u32,
     answer: MaybeUninit<libc::statx>,
 }
 
@@ -48,10 +49,33 @@ pub struct Statx {
 /// # }
 /// ```
 pub fn statx(directory: Option<&SharedFd>, path: impl AsRef<Path>, flags: i32) -> Op<Statx> {
-    let answer = MaybeUninit::zeroed();
+    let (mask, answer) = (libc::STATX_BASIC_STATS | libc::STATX_BTIME, MaybeUninit::zeroed());
     match Place::new(directory, path.as_ref()) {
-        Ok(place) => Op::new(Statx { place, flags, answer }),
-        Err((place, error)) => Op::refused(Statx { place, flags, answer }, error),
+        Ok(place) => Op::new(Statx { place, flags, mask, answer }),
+        Err((place, error)) => Op::refused(Statx { place, flags, mask, answer }, error),
+    }
+}
+
+impl Op<Statx> {
+    /// Says what is asked for, by `STATX_` flags, in place of all that [`Metadata`] tells.
+    ///
+    /// A remote file system may answer sooner if it is asked for less. What was not asked for may
+    /// be out of date, or zero.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let pool = ringpool::Pool::new(1);
+    /// let kind = ringpool::op::statx(None, "/dev", 0).mask(libc::STATX_TYPE);
+    /// assert!(pool.block_on(kind).unwrap().is_dir());
+    /// ```
+    #[track_caller]
+    pub fn mask(self, mask: u32) -> Self {
+        self.adjust(|statx| statx.mask = mask)
     }
 }
 
@@ -64,7 +88,7 @@ unsafe impl Operation for Statx {
         let answer = self.answer.as_mut_ptr().cast();
         Ok(opcode::Statx::new(self.place.directory(), self.place.path(), answer)
             .flags(self.flags)
-            .mask(libc::STATX_BASIC_STATS | libc::STATX_BTIME)
+            .mask(self.mask)
             .build())
     }
 

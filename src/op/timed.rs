@@ -31,7 +31,7 @@ impl<O: Operation> Unpin for Timed<O> {}
 impl<O: Operation> Timed<O> {
     pub(super) fn new(mut operation: Op<O>, limit: Duration) -> Self {
         operation.add_flags(squeue::Flags::IO_LINK);
-        let limit = Op::new(LinkTimeout(Timespec::from(limit)));
+        let limit = Op::new(LinkTimeout(timespec_of(limit)));
         Self { operation, limit, is_started: false, ended: None }
     }
 
@@ -102,6 +102,11 @@ impl<O: Operation> fmt::Debug for Timed<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timed").field("operation", &self.operation).finish_non_exhaustive()
     }
+}
+
+/// A time as the kernel takes it, which knows no longer ones than these.
+pub(super) fn timespec_of(time: Duration) -> Timespec {
+    Timespec::from(time.min(Duration::new(i64::MAX as u64, 0)))
 }
 
 /// The error of an operation whose time was up, if that is what ended it.

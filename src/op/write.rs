@@ -14,6 +14,7 @@ pub struct Write<B> {
     fd: AnyFd,
     buffer: B,
     position: u64,
+    rw_flags: i32,
 }
 
 /// Writes the buffer's bytes at `offset`: `IORING_OP_WRITE`. Since Linux 5.6.
@@ -51,7 +52,7 @@ pub struct Write<B> {
 /// # }
 /// ```
 pub fn write_at<B: IoBuf>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<Write<B>> {
-    Op::new(Write { fd: fd.to_any_fd(), buffer, position: at(offset) })
+    Op::new(Write { fd: fd.to_any_fd(), buffer, position: at(offset), rw_flags: 0 })
 }
 
 /// Writes the buffer's bytes where the file's position is, or after what was written before where
@@ -89,7 +90,49 @@ pub fn write_at<B: IoBuf>(fd: &impl Descriptor, buffer: B, offset: u64) -> Op<Wr
 /// # }
 /// ```
 pub fn write<B: IoBuf>(fd: &impl Descriptor, buffer: B) -> Op<Write<B>> {
-    Op::new(Write { fd: fd.to_any_fd(), buffer, position: CURRENT })
+    Op::new(Write { fd: fd.to_any_fd(), buffer, position: CURRENT, rw_flags: 0 })
+}
+
+impl<B: IoBuf> Op<Write<B>> {
+    /// Says how to write, by flags of `pwritev2(2)`, in place of those that were set before.
+    ///
+    /// [`RWF_DSYNC`](libc::RWF_DSYNC) and [`RWF_SYNC`](libc::RWF_SYNC) wait until the disk has it,
+    /// as [`fdatasync`](super::fdatasync) and [`fsync`](super::fsync) do;
+    /// [`RWF_APPEND`](libc::RWF_APPEND) writes at the end of the file, wherever the offset is;
+    /// [`RWF_NOWAIT`](libc::RWF_NOWAIT) fails with [`WouldBlock`](io::ErrorKind::WouldBlock)
+    /// instead of waiting. All since Linux 5.6. [`RWF_NOAPPEND`](libc::RWF_NOAPPEND) heeds the
+    /// offset also in a file opened for appending, since 6.9; [`RWF_ATOMIC`](libc::RWF_ATOMIC)
+    /// writes all or nothing, since 6.11; [`RWF_DONTCACHE`](libc::RWF_DONTCACHE) does not leave it
+    /// in memory, since 6.14. [`RWF_HIPRI`](libc::RWF_HIPRI) is `EINVAL`, for it takes a ring that
+    /// only polls disks. A flag that the kernel or the file system does not know is `EOPNOTSUPP`.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::op;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// # let path = std::env::temp_dir().join(format!("ringpool-rwf-{}", std::process::id()));
+    /// pool.block_on(async {
+    ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
+    /// #   std::fs::remove_file(&path)?;
+    ///     op::write_at(&file, "salt", 0).rw_flags(libc::RWF_DSYNC).await?;
+    ///     op::write_at(&file, "y", 0).rw_flags(libc::RWF_APPEND).await?;
+    ///     let (_, buffer) = op::read_at(&file, Vec::with_capacity(10), 0).await?;
+    ///     assert_eq!(buffer, b"salty");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn rw_flags(self, flags: i32) -> Self {
+        self.adjust(|write| write.rw_flags = flags)
+    }
 }
 
 // SAFETY: the entry points to the buffer, which the operation owns, as it does the descriptor.
@@ -100,6 +143,7 @@ unsafe impl<B: IoBuf> Operation for Write<B> {
         let len = entry_len(self.buffer.initialized_len());
         Ok(opcode::Write::new(start.target(&self.fd)?, self.buffer.ptr(), len)
             .offset(self.position)
+            .rw_flags(self.rw_flags)
             .build())
     }
 
@@ -115,12 +159,14 @@ pub struct WriteVectored<B> {
     buffers: Vec<B>,
     vectors: IoVecs,
     position: u64,
+    rw_flags: i32,
 }
 
 impl<B: IoBuf> WriteVectored<B> {
     fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
         let checked = check_count(buffers.len());
-        let operation = Self { fd: fd.to_any_fd(), buffers, vectors: IoVecs::default(), position };
+        let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+        let operation = Self { fd, buffers, vectors, position, rw_flags: 0 };
         match checked {
             Ok(()) => Op::new(operation),
             Err(error) => Op::refused(operation, error),
@@ -200,6 +246,18 @@ pub fn writev<B: IoBuf>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<WriteVector
     WriteVectored::make(fd, buffers, CURRENT)
 }
 
+impl<B: IoBuf> Op<WriteVectored<B>> {
+    /// Says how to write, by flags of `pwritev2(2)`; those of [`Write`] are told of there.
+    ///
+    /// # Panics
+    ///
+    /// If it has been polled.
+    #[track_caller]
+    pub fn rw_flags(self, flags: i32) -> Self {
+        self.adjust(|write| write.rw_flags = flags)
+    }
+}
+
 // SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
 // does the descriptor, and leaves the vectors that hold them alone. The kernel only reads them.
 unsafe impl<B: IoBuf> Operation for WriteVectored<B> {
@@ -210,6 +268,7 @@ unsafe impl<B: IoBuf> Operation for WriteVectored<B> {
         self.vectors = IoVecs::new(self.buffers.iter().map(part));
         Ok(opcode::Writev::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
+            .rw_flags(self.rw_flags)
             .build())
     }
 

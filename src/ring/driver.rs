@@ -1,139 +1,20 @@
 //! Submitting and reaping.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::draining::Draining;
+use super::reaped::{Missed, Reaped, UserData};
+use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
-use crate::completion::Outcome;
-use crate::context::Local;
 use crate::mailbox::Mailbox;
-use crate::op::cell::{self, CellHeader};
-
-/// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
-/// so the low bits tell them apart.
-#[derive(Clone, Copy)]
-pub(crate) enum UserData {
-    /// An operation.
-    Cell(NonNull<CellHeader>),
-    /// A message to this mailbox's ring; completes only if it failed.
-    Doorbell(&'static Mailbox),
-    /// A message from another ring: the bell. There is nothing to do but to be awake.
-    Bell,
-    /// The poll of our own eventfd.
-    EventFd,
-    /// The request to stop the operation of this cell, which may be gone; completes only if it
-    /// failed.
-    Cancel(NonNull<CellHeader>),
-    /// Nobody is interested.
-    Nobody,
-}
-
-const TAG_MASK: usize = 7;
-const TAG_DOORBELL: usize = 1;
-const BELL: usize = 2;
-const EVENT_FD: usize = 3;
-const NOBODY: usize = 4;
-const TAG_CANCEL: usize = 5;
-
-impl UserData {
-    pub(crate) fn into_bits(self) -> u64 {
-        let bits = match self {
-            Self::Cell(cell) => cell.as_ptr().expose_provenance(),
-            Self::Doorbell(mailbox) => {
-                std::ptr::from_ref(mailbox).expose_provenance() | TAG_DOORBELL
-            }
-            Self::Bell => BELL,
-            Self::EventFd => EVENT_FD,
-            Self::Cancel(cell) => cell.as_ptr().expose_provenance() | TAG_CANCEL,
-            Self::Nobody => NOBODY,
-        };
-        bits as u64
-    }
-
-    fn from_bits(bits: u64) -> Self {
-        let bits = bits as usize;
-        match bits & TAG_MASK {
-            0 => NonNull::new(std::ptr::with_exposed_provenance_mut(bits))
-                .map_or(Self::Nobody, Self::Cell),
-            TAG_DOORBELL => {
-                let mailbox = std::ptr::with_exposed_provenance(bits & !TAG_MASK);
-                // SAFETY: only `into_bits` makes this tag, of a `&'static Mailbox`.
-                Self::Doorbell(unsafe { &*mailbox })
-            }
-            BELL => Self::Bell,
-            EVENT_FD => Self::EventFd,
-            TAG_CANCEL => NonNull::new(std::ptr::with_exposed_provenance_mut(bits & !TAG_MASK))
-                .map_or(Self::Nobody, Self::Cancel),
-            _ => Self::Nobody,
-        }
-    }
-}
-
-/// A completion, copied out of the queue.
-pub(crate) enum Reaped {
-    /// The kernel is done with an operation.
-    Operation(Done),
-    /// A message to this mailbox's ring failed.
-    DoorbellFailed(&'static Mailbox),
-    /// Another ring, or a thread without one, has rung our bell.
-    Bell,
-    /// Somebody wrote to our eventfd; `more_follow` says whether it is still watched.
-    EventFd { more_follow: bool },
-    /// The kernel did not find an operation that it was to stop.
-    CancelMissed(Missed),
-    /// What nobody is interested in.
-    Nothing,
-}
-
-impl Reaped {
-    fn new(entry: &cqueue::Entry) -> Self {
-        let outcome = Outcome { result: entry.result(), flags: entry.flags() };
-        match UserData::from_bits(entry.user_data()) {
-            UserData::Cell(cell) => Self::Operation(Done { cell, outcome }),
-            UserData::Doorbell(mailbox) if outcome.result < 0 => Self::DoorbellFailed(mailbox),
-            UserData::Bell => Self::Bell,
-            UserData::EventFd => Self::EventFd { more_follow: cqueue::more(outcome.flags) },
-            UserData::Cancel(cell) if outcome.result == -libc::ENOENT => {
-                Self::CancelMissed(Missed(cell))
-            }
-            UserData::Doorbell(_) | UserData::Cancel(_) | UserData::Nobody => Self::Nothing,
-        }
-    }
-}
-
-/// An operation of which a completion came out of the calling thread's ring: proof that it may be
-/// completed, if that was the last one.
-#[must_use = "an operation that is not completed never wakes anybody"]
-pub(crate) struct Done {
-    cell: NonNull<CellHeader>,
-    outcome: Outcome,
-}
-
-impl Done {
-    /// Hands the completion to whoever waits. It runs user code: nothing of `local` may be borrowed.
-    #[inline]
-    pub(crate) fn complete(self, local: &Local) {
-        if cqueue::more(self.outcome.flags) {
-            // SAFETY: the kernel still has the cell, on the ring where it was started, which is
-            // this thread's.
-            return unsafe { cell::go_on(local, self.cell, self.outcome) };
-        }
-        local.ring.borrow_mut().ended(self.cell);
-        local.counters().operations_completed.add(1);
-        // SAFETY: the kernel has given the cell back, once, on the ring where it was started, which
-        // is this thread's.
-        unsafe { cell::complete(local, self.cell, self.outcome) };
-    }
-}
-
-/// The cell, perhaps gone, of an operation that the kernel did not find.
-pub(crate) struct Missed(NonNull<CellHeader>);
+use crate::op::cell::CellHeader;
 
 /// A ring, and what stands in line for it.
 pub(crate) struct Ring {
@@ -145,7 +26,8 @@ pub(crate) struct Ring {
     /// Operations whose last completion has not been reaped.
     in_flight: usize,
     /// Those of them that the kernel was asked to stop.
-    to_stop: HashSet<NonNull<CellHeader>>,
+    to_stop: Stopping,
+    pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
 }
@@ -165,7 +47,8 @@ impl Ring {
             features: open.features,
             backlog: VecDeque::new(),
             in_flight: 0,
-            to_stop: HashSet::new(),
+            to_stop: Stopping::default(),
+            draining: Draining::default(),
             enters: 0,
         }
     }
@@ -193,19 +76,34 @@ impl Ring {
     /// What the entry points to stays valid, and the cell in place, until [`Reaped`] has told of
     /// the cell's last completion.
     pub(crate) unsafe fn start(&mut self, entry: squeue::Entry) {
+        if self.draining.is_active() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.start_together(vec![entry], false) };
+        }
         self.in_flight += 1;
         // SAFETY: the caller's promise.
         unsafe { self.push(entry) };
     }
 
     /// Queues linked operations, which are no more than [`queue_len`](Self::queue_len), so that
-    /// they are submitted together.
+    /// they are submitted together; if they are `drained`, when all others have ended.
     ///
     /// # Safety
     ///
     /// As for [`start`](Self::start), of each of them.
-    pub(crate) unsafe fn start_chain(&mut self, entries: Vec<squeue::Entry>) {
+    pub(crate) unsafe fn start_together(&mut self, entries: Vec<squeue::Entry>, drained: bool) {
+        let others = self.in_flight;
         self.in_flight += entries.len();
+        if let Some(entries) = self.draining.pass(entries, drained, others) {
+            // SAFETY: the caller's promise.
+            unsafe { self.push_together(entries) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start), of each of them.
+    pub(super) unsafe fn push_together(&mut self, entries: Vec<squeue::Entry>) {
         if self.backlog.is_empty() && !self.has_room_for(entries.len()) {
             self.submit_now();
         }
@@ -232,37 +130,54 @@ impl Ring {
 
     /// Queues the request to stop the operation of `cell`; that one still completes.
     pub(crate) fn cancel(&mut self, cell: NonNull<CellHeader>) {
-        self.to_stop.insert(cell);
+        if self.draining.is_active() && self.draining.refuse(cell) {
+            return;
+        }
+        self.to_stop.begin(cell);
+        self.send_cancel(cell);
+    }
+
+    fn send_cancel(&mut self, cell: NonNull<CellHeader>) {
         let entry = opcode::AsyncCancel::new(UserData::Cell(cell).into_bits()).build();
         let entry = quiet(entry).user_data(UserData::Cancel(cell).into_bits());
         // SAFETY: the entry points to nothing; the user data is only compared.
         unsafe { self.push(entry) };
     }
 
-    /// Asks again, unless the operation has ended: the kernel does not find one that it has set
-    /// aside to go on with in a moment.
+    /// Asks again, now or later, unless the operation has ended: the kernel does not find one that
+    /// it has set aside to go on with in a moment, or that waits for another one to end.
     pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
-        if self.to_stop.contains(&cell) {
-            self.cancel(cell);
+        if self.to_stop.missed(cell) {
+            self.send_cancel(cell);
+        }
+    }
+
+    /// Asks for what the kernel did not find some time ago.
+    #[inline]
+    pub(crate) fn cancel_put_off(&mut self) {
+        if self.to_stop.has_put_off() {
+            self.to_stop.take_put_off().into_iter().for_each(|cell| self.send_cancel(cell));
         }
     }
 
     /// The last completion of an operation has been reaped.
     #[inline]
-    fn ended(&mut self, cell: NonNull<CellHeader>) {
+    pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
         self.in_flight -= 1;
-        if !self.to_stop.is_empty() {
-            self.to_stop.remove(&cell);
+        self.to_stop.ended(cell);
+        if self.draining.is_active() {
+            self.release_drained();
         }
     }
 
     /// What the kernel was asked to stop and has not given back.
-    pub(crate) fn take_stopped(&mut self) -> HashSet<NonNull<CellHeader>> {
-        std::mem::take(&mut self.to_stop)
+    pub(crate) fn take_stopped(&mut self) -> impl Iterator<Item = NonNull<CellHeader>> + use<> {
+        std::mem::take(&mut self.to_stop).into_cells()
     }
 
     /// Queues the request to stop everything.
     pub(crate) fn cancel_everything(&mut self) {
+        self.draining.refuse_all();
         let everything = io_uring::types::CancelBuilder::any();
         let entry = opcode::AsyncCancel2::new(everything).build();
         // SAFETY: the entry points to nothing.
@@ -366,11 +281,16 @@ impl Ring {
         }
     }
 
-    /// Submits what is queued and gets completions; does not wait.
+    /// Submits what is queued and gets the completions that the kernel holds back, if it says that
+    /// there are any; does not wait. What completes while it is submitted is there in any case, so
+    /// there is no need to have the kernel look for more.
     pub(crate) fn enter(&mut self) -> io::Result<()> {
         self.serve_backlog();
-        let queued = self.uring.submission().len() as u32;
-        let flags = EnterFlags::GETEVENTS;
+        let queue = self.uring.submission();
+        let is_held_back = queue.taskrun() || queue.cq_overflow();
+        let queued = queue.len() as u32;
+        drop(queue);
+        let flags = if is_held_back { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
         settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
     }
 
@@ -383,8 +303,8 @@ impl Ring {
             flags |= EnterFlags::NO_IOWAIT;
         }
         // Entries still in line would wait with us: come back for them at once.
-        let wanted = u32::from(self.backlog.is_empty());
-        let Some(limit) = limit else {
+        let wanted = u32::from(self.backlog.is_empty() && !self.draining.has_refused());
+        let Some(limit) = self.to_stop.limit(limit) else {
             return settled(self.enter_kernel::<libc::sigset_t>(queued, wanted, flags, None));
         };
         let limit = Timespec::from(limit);
@@ -426,6 +346,9 @@ impl Ring {
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
         for entry in self.uring.completion() {
             into.push(Reaped::new(&entry));
+        }
+        if self.draining.has_refused() {
+            into.extend(self.draining.take_refused().map(Reaped::refused));
         }
     }
 }

@@ -5,22 +5,26 @@
 //! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`.
 
 pub(crate) mod doorbell;
+mod draining;
 mod driver;
 mod environment;
 mod features;
 mod operations;
+mod reaped;
 mod registered;
 mod setup;
 mod setup_error;
+mod stopping;
 mod sync_message;
 
-pub(crate) use driver::{Reaped, Ring, UserData};
+pub(crate) use driver::Ring;
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;
 #[cfg(test)]
 pub(crate) use features::OpSet;
 pub(crate) use operations::missing_from as operations_missing_from;
 pub(crate) use operations::unsupported;
+pub(crate) use reaped::{Reaped, UserData};
 pub(crate) use registered::RegisteredRing;
 pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open};
 pub use setup_error::SetupError;

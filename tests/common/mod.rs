@@ -6,8 +6,11 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, Once};
@@ -49,6 +52,23 @@ pub(crate) fn limit_named(time: Duration, name: &str) -> Watchdog {
         }
     });
     Watchdog(alive)
+}
+
+/// Says that the calling test is left out, since `what` is missing here. Where nothing may be
+/// missing, which the variable `CI` tells, the test fails.
+pub(crate) fn skip(what: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    assert!(std::env::var_os("CI").is_none(), "`{test}` needs {what}, which is missing here");
+    // Past the harness, which keeps what a test prints from view if it passes.
+    let _ = writeln!(std::io::stderr(), "skipped: {test} needs {what}, which is missing here");
+}
+
+/// Whether an operation failed because this kernel lacks it; then the calling test is left out.
+pub(crate) fn lacks<T>(result: &std::io::Result<T>) -> bool {
+    let error = result.as_ref().err();
+    let error = error.filter(|error| error.kind() == std::io::ErrorKind::Unsupported);
+    error.inspect(|error| skip(&error.to_string())).is_some()
 }
 
 /// Waits until `condition` holds; whether it ever does is the watchdog's affair.
@@ -255,4 +275,30 @@ pub(crate) fn soon() -> Instant {
 pub(crate) fn forget<T: Send + 'static>(value: T) {
     static FORGOTTEN: Mutex<Vec<&'static Mutex<dyn Any + Send>>> = Mutex::new(Vec::new());
     FORGOTTEN.lock().unwrap().push(Box::leak(Box::new(Mutex::new(value))));
+}
+
+/// An example program, built as this test was: it need not be there, or may be an old one. Where
+/// there is no cargo, `RINGPOOL_EXAMPLES` names the folder that has them.
+pub(crate) fn example(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("RINGPOOL_EXAMPLES") {
+        return PathBuf::from(folder).join(name);
+    }
+    let _limit = limit_of(Duration::from_secs(900));
+    let this = std::env::current_exe().expect("a test is a program");
+    let profile = this.ancestors().nth(2).expect("it is in target/<profile>/deps");
+    let mut target = profile.parent().expect("the folder of all profiles");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", name]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let triple = target.file_name().filter(|name| name.as_bytes().ends_with(b"-linux-gnu"));
+    if let Some(triple) = triple {
+        cargo.arg("--target").arg(triple);
+        target = target.parent().expect("the folder of all targets");
+    }
+    let status = cargo.arg("--target-dir").arg(target).status().expect("cargo is there");
+    assert!(status.success(), "{cargo:?}: {status}");
+    profile.join("examples").join(name)
 }

@@ -1,0 +1,118 @@
+//! Operations that the kernel was asked to stop.
+//!
+//! The kernel does not find an operation that it has set aside for a moment, and so would never
+//! stop it: then it is asked again. Mostly the moment is short, so the first times it is asked at
+//! once. But an operation may also wait for another one, to which it is linked and which the kernel
+//! cannot stop, such as an `fsync`; asking all that time would keep the thread busy for nothing. So
+//! after some times the next one is put off.
+
+use std::collections::HashMap;
+use std::mem;
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+use crate::op::cell::CellHeader;
+
+/// How often the kernel is asked again at once.
+const TRIES_AT_ONCE: u32 = 8;
+/// How long the next try is put off afterwards.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// The operations that the kernel was asked to stop and has not given back.
+#[derive(Default)]
+pub(super) struct Stopping {
+    /// How often the kernel has not found each of them.
+    missed: HashMap<NonNull<CellHeader>, u32>,
+    /// Those to ask for when their time has come.
+    put_off: Vec<NonNull<CellHeader>>,
+    put_off_until: Option<Instant>,
+}
+
+impl Stopping {
+    /// The kernel is asked for the first time.
+    pub(super) fn begin(&mut self, cell: NonNull<CellHeader>) {
+        self.missed.entry(cell).or_insert(0);
+    }
+
+    /// The operation has come back.
+    #[inline]
+    pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
+        if !self.missed.is_empty() {
+            self.missed.remove(&cell);
+        }
+    }
+
+    /// The kernel did not find it: whether to ask again at once.
+    pub(super) fn missed(&mut self, cell: NonNull<CellHeader>) -> bool {
+        let Some(times) = self.missed.get_mut(&cell) else { return false };
+        *times += 1;
+        if *times <= TRIES_AT_ONCE {
+            return true;
+        }
+        self.put_off.push(cell);
+        self.put_off_until.get_or_insert_with(|| Instant::now() + PATIENCE);
+        false
+    }
+
+    #[inline]
+    pub(super) fn has_put_off(&self) -> bool {
+        !self.put_off.is_empty()
+    }
+
+    /// Those of which the time has come and which have not come back meanwhile.
+    #[cold]
+    pub(super) fn take_put_off(&mut self) -> Vec<NonNull<CellHeader>> {
+        if self.put_off_until.is_none_or(|until| until > Instant::now()) {
+            return Vec::new();
+        }
+        self.put_off_until = None;
+        let mut cells = mem::take(&mut self.put_off);
+        cells.retain(|cell| self.missed.contains_key(cell));
+        cells
+    }
+
+    /// How long to wait in the kernel at most.
+    pub(super) fn limit(&self, limit: Option<Duration>) -> Option<Duration> {
+        if self.has_put_off() {
+            return Some(limit.map_or(PATIENCE, |limit| limit.min(PATIENCE)));
+        }
+        limit
+    }
+
+    pub(super) fn into_cells(self) -> impl Iterator<Item = NonNull<CellHeader>> {
+        self.missed.into_keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_not_find_is_asked_for_at_once_and_then_with_patience() {
+        let cell = NonNull::dangling();
+        let mut stopping = Stopping::default();
+        assert!(!stopping.missed(cell), "nobody has asked for it");
+        stopping.begin(cell);
+        let at_once = std::iter::repeat_with(|| stopping.missed(cell)).take_while(|now| *now);
+        assert_eq!(at_once.count(), TRIES_AT_ONCE as usize);
+        assert!(stopping.has_put_off());
+        assert_eq!(stopping.limit(None), Some(PATIENCE));
+        let cells = std::iter::repeat_with(|| stopping.take_put_off()).find(|it| !it.is_empty());
+        assert_eq!(cells, Some(vec![cell]));
+        assert_eq!(stopping.limit(None), None);
+    }
+
+    #[test]
+    fn what_has_come_back_is_not_asked_for_any_more() {
+        let cell = NonNull::dangling();
+        let mut stopping = Stopping::default();
+        stopping.begin(cell);
+        while stopping.missed(cell) {}
+        stopping.ended(cell);
+        assert!(!stopping.missed(cell));
+        while stopping.put_off_until.is_some() {
+            assert_eq!(stopping.take_put_off(), []);
+        }
+    }
+}
