@@ -103,6 +103,11 @@ impl UnixListener {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
         async {
             let (connection, peer) = accepting.await?;
+            let Some(peer) = peer else {
+                let stream = UnixStream::new(connection);
+                let peer = stream.peer_addr()?;
+                return Ok((stream, peer));
+            };
             let peer = peer.to_unix_addr().ok_or_else(|| {
                 let message = "a connection that is not of a Unix socket came in, and was closed";
                 io::Error::new(io::ErrorKind::Unsupported, message)
