@@ -36,8 +36,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of the
-    /// last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
+    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
     ///
     /// # Cancel safety
     ///

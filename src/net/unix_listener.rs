@@ -12,7 +12,8 @@ use crate::op::{AnyFd, Descriptor, SharedFd};
 
 /// A Unix socket that accepts connections.
 ///
-/// Any number of tasks, on any rings, may [`accept`](UnixListener::accept) at once: they take turns.
+/// Any number of tasks, on any rings, may [`accept`](UnixListener::accept) at once: they take
+/// turns.
 ///
 /// # Examples
 ///
