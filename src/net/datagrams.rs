@@ -29,7 +29,7 @@ struct Incoming {
     /// A receive that was dropped in flight.
     parked: Option<Box<dyn ParkedReceive>>,
     /// What it has brought.
-    left: Option<Datagram>,
+    left: Option<Box<Datagram>>,
 }
 
 /// A datagram that nobody has taken yet.
@@ -85,7 +85,7 @@ impl Incoming {
         let Poll::Ready(result) = parked.poll_ended(cx) else { return Poll::Pending };
         self.parked = None;
         match result {
-            Ok(datagram) => self.left = Some(datagram),
+            Ok(datagram) => self.left = Some(Box::new(datagram)),
             Err(error) if was_cancelled(&error) => {}
             Err(error) => return Poll::Ready(Err(error)),
         }
@@ -160,7 +160,7 @@ impl Datagrams {
             Err(error) => return Err(BufError { error, buffer }),
         };
         if let Some(datagram) = claim.left.take() {
-            return Ok(give(datagram, buffer));
+            return Ok(give(*datagram, buffer));
         }
         run(claim, buffer, make, Incoming::park).await
     }

@@ -150,6 +150,7 @@ impl ControlRoom {
             let start = self.0[at / WORD..].as_ptr();
             // SAFETY: there is room for a header, aligned as words are, and any bytes are valid.
             let header = unsafe { start.cast::<libc::cmsghdr>().read() };
+            #[allow(clippy::unnecessary_cast, reason = "it is smaller with other C libraries")]
             let len = header.cmsg_len as usize;
             if len < HEADER {
                 break;
