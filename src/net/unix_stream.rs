@@ -248,11 +248,8 @@ impl UnixStream {
     /// # let pool = ringpool::Pool::new(1);
     /// let (here, there) = UnixStream::pair()?;
     /// let version = SharedFd::from(OwnedFd::from(std::fs::File::open("/proc/version")?));
-    /// let received = pool.block_on(async {
-    ///     here.send_fds("look", &[version]).await?;
-    ///     there.recv_fds([0; 16]).await
-    /// });
-    /// let (received, buffer) = received?;
+    /// pool.block_on(here.send_fds("look", &[version]))?;
+    /// let (received, buffer) = pool.block_on(there.recv_fds([0; 16]))?;
     /// assert_eq!(&buffer[..received.count], b"look");
     /// let [version] = received.descriptors.try_into().expect("one was sent");
     /// let mut text = String::new();
