@@ -143,6 +143,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod io;
+#[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
 mod metrics;
@@ -150,6 +152,8 @@ mod metrics;
 pub mod net;
 #[cfg(not(ringpool_loom))]
 pub mod op;
+#[cfg(not(ringpool_loom))]
+pub mod pipe;
 #[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
@@ -160,6 +164,8 @@ mod ring;
 mod runtime;
 #[cfg(not(ringpool_loom))]
 mod sleep;
+#[cfg(not(ringpool_loom))]
+pub mod stdio;
 #[cfg(not(ringpool_loom))]
 mod stop;
 #[cfg(not(ringpool_loom))]

@@ -10,14 +10,20 @@ use std::sync::{Mutex, MutexGuard};
 
 use common::*;
 use futures_channel::oneshot;
+use ringpool::io::BufStream;
+use ringpool::net::{TcpListener, TcpStream};
 use ringpool::{Pool, Task, spawn_blocking, spawn_on, yield_now};
 
-/// Counts what is allocated and not freed.
-struct Counted(AtomicUsize);
+/// Counts what is allocated and not freed, and how often something was allocated.
+struct Counted(AtomicUsize, AtomicUsize);
 
 impl Counted {
     fn allocated(&self) -> usize {
         self.0.load(Ordering::SeqCst)
+    }
+
+    fn allocations(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
     }
 }
 
@@ -26,6 +32,7 @@ unsafe impl GlobalAlloc for Counted {
     // SAFETY: the caller's promises are passed on.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.0.fetch_add(layout.size(), Ordering::SeqCst);
+        self.1.fetch_add(1, Ordering::SeqCst);
         // SAFETY: as promised by the caller.
         unsafe { System.alloc(layout) }
     }
@@ -39,7 +46,7 @@ unsafe impl GlobalAlloc for Counted {
 }
 
 #[global_allocator]
-static COUNTED: Counted = Counted(AtomicUsize::new(0));
+static COUNTED: Counted = Counted(AtomicUsize::new(0), AtomicUsize::new(0));
 
 /// Held by the test that runs.
 fn alone() -> MutexGuard<'static, ()> {
@@ -145,4 +152,50 @@ fn a_task_of_which_three_million_wakers_went_elsewhere_is_freed_in_the_end() {
     until(|| threads_named("ringpool").is_empty());
     let left = COUNTED.allocated().saturating_sub(before);
     assert!(left < 32 << 10, "{left} bytes are left");
+}
+
+/// Sends back what comes, line by line, until the peer ends.
+async fn echo_lines(stream: TcpStream) {
+    let (mut stream, mut line) = (BufStream::new(stream), Vec::with_capacity(100));
+    while stream.read_until(b'\n', &mut line).await.unwrap() > 0 {
+        stream.write_all(&line).await.unwrap();
+        stream.flush().await.unwrap();
+        line.clear();
+    }
+}
+
+#[test]
+fn buffered_streams_allocate_nothing_once_they_run() {
+    let (_limit, _alone) = (limit(), alone());
+    let pool = Pool::new(2);
+    let allocations = pool.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let there = pool.runtime(1);
+        let echo = spawn_on(&there, async move {
+            echo_lines(listener.accept().await.unwrap().0).await;
+        });
+        let mut stream = BufStream::new(TcpStream::connect(address).await.unwrap());
+        let mut answer = [0; 64];
+        let (rounds, warm) = (2000, 100);
+        let mut before = 0;
+        for round in 0..rounds + warm {
+            if round == warm {
+                before = COUNTED.allocations();
+            }
+            let mut line = [b'0' + (round % 10) as u8; 64];
+            line[63] = b'\n';
+            stream.write_all(&line).await.unwrap();
+            stream.flush().await.unwrap();
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, line);
+        }
+        let allocations = COUNTED.allocations() - before;
+        drop(stream);
+        echo.await.unwrap();
+        allocations
+    });
+    // Threads of the harness and of the pool may have done something of their own.
+    assert!(allocations < 20, "{allocations} allocations in 2000 rounds");
+    println!("{allocations} allocations in 2000 rounds");
 }

@@ -51,6 +51,7 @@ mod listener;
 mod socket;
 mod split;
 mod stream;
+mod streaming;
 mod tcp_options;
 mod tcp_socket;
 mod udp;

@@ -1,10 +1,12 @@
 //! What a stream knows about its reads: the one that was dropped, and what it has brought.
 
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Flow;
 use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
 use crate::op::parked::was_cancelled;
@@ -12,15 +14,47 @@ use crate::op::rest::Rest;
 use crate::op::{Op, Operation, Received};
 
 /// The reading side of a stream.
-#[derive(Default)]
-pub(crate) struct Incoming {
+pub(crate) struct Incoming<F: Flow> {
     /// A read that was dropped in flight; its bytes come first.
-    parked: Option<Box<dyn ParkedRead>>,
+    pub(super) parked: Option<Earlier<F>>,
     /// Descriptors that came with its bytes.
     descriptors: Vec<OwnedFd>,
 }
 
-impl Incoming {
+/// A read that nobody holds.
+pub(super) enum Earlier<F: Flow> {
+    Dropped(Box<dyn ParkedRead>),
+    /// One of [`poll_read`](super::Stream::poll_read), which begins too many to box them.
+    Polled(Parked<F::Receive<Rest<Vec<u8>>>>),
+}
+
+impl<F: Flow> Deref for Earlier<F> {
+    type Target = dyn ParkedRead;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Dropped(read) => &**read,
+            Self::Polled(read) => read,
+        }
+    }
+}
+
+impl<F: Flow> DerefMut for Earlier<F> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Dropped(read) => &mut **read,
+            Self::Polled(read) => read,
+        }
+    }
+}
+
+impl<F: Flow> Default for Incoming<F> {
+    fn default() -> Self {
+        Self { parked: None, descriptors: Vec::new() }
+    }
+}
+
+impl<F: Flow> Incoming<F> {
     /// Whether nothing is in the kernel, and nothing received is left.
     pub(super) fn is_idle(&self) -> bool {
         self.parked.is_none() && self.descriptors.is_empty()
@@ -28,7 +62,8 @@ impl Incoming {
 
     /// Keeps a read whose future is dropped, for the next one.
     pub(super) fn park<O: Operation<Output: ReadOutput>>(&mut self, operation: Op<O>) {
-        self.parked = Some(Box::new(Parked { stage: Stage::InFlight(operation), taken: 0 }));
+        let read = Parked { stage: Stage::InFlight(operation), taken: 0 };
+        self.parked = Some(Earlier::Dropped(Box::new(read)));
     }
 
     /// Waits until the kernel has finished with what is parked.
@@ -94,12 +129,7 @@ impl<B: IoBufMut> Fill for Rest<B> {
     }
 
     fn fill(&mut self, bytes: &[u8]) -> usize {
-        let count = bytes.len().min(self.capacity());
-        // SAFETY: there is room for that many, and nobody else can have a buffer that we own.
-        unsafe { self.ptr_mut().copy_from_nonoverlapping(bytes.as_ptr(), count) };
-        // SAFETY: just written.
-        unsafe { self.set_initialized_len(count) };
-        count
+        self.append(bytes)
     }
 }
 
@@ -221,9 +251,12 @@ impl<B: IoBufMut> ReadOutput for BufResult<Received, Vec<B>> {
 }
 
 /// A read that was dropped, whatever its buffer.
-trait ParkedRead: Send {
+pub(super) trait ParkedRead: Send {
     /// Waits until the kernel has finished with it.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether the kernel has it.
+    fn is_in_flight(&self) -> bool;
 
     /// Some of the bytes that are left; none only if none are left.
     fn bytes(&self) -> &[u8];
@@ -278,13 +311,13 @@ impl<B: IoBufMut> Content for Rest<B> {
     }
 }
 
-struct Parked<O: Operation<Output: ReadOutput>> {
-    stage: Stage<O>,
+pub(super) struct Parked<O: Operation<Output: ReadOutput>> {
+    pub(super) stage: Stage<O>,
     /// Bytes that have been taken out.
-    taken: usize,
+    pub(super) taken: usize,
 }
 
-enum Stage<O: Operation<Output: ReadOutput>> {
+pub(super) enum Stage<O: Operation<Output: ReadOutput>> {
     InFlight(Op<O>),
     Ended(<O::Output as ReadOutput>::Content, Option<io::Error>),
 }
@@ -294,8 +327,12 @@ impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
         let Stage::InFlight(operation) = &mut self.stage else { return Poll::Ready(()) };
         let Poll::Ready(output) = Pin::new(operation).poll(cx) else { return Poll::Pending };
         let (content, error) = output.into_content();
-        self.stage = Stage::Ended(content, error.filter(|error| !was_cancelled(error)));
+        self.stage = Stage::Ended(content, error);
         Poll::Ready(())
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.stage, Stage::InFlight(_))
     }
 
     fn bytes(&self) -> &[u8] {
@@ -319,11 +356,12 @@ impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
     fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.stage {
             Stage::InFlight(_) => None,
-            Stage::Ended(_, error) => error.take(),
+            Stage::Ended(_, error) => error.take().filter(|error| !was_cancelled(error)),
         }
     }
 
     fn is_spent(&self) -> bool {
-        matches!(&self.stage, Stage::Ended(_, None)) && self.bytes().is_empty()
+        let Stage::Ended(_, error) = &self.stage else { return false };
+        error.as_ref().is_none_or(was_cancelled) && self.bytes().is_empty()
     }
 }

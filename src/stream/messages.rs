@@ -16,11 +16,11 @@ use crate::op::parked::{Claim, busy, run};
 use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, SharedFd};
 
-fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming, read: Op<O>) {
+fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming<F>, read: Op<O>) {
     incoming.park(if F::KEEPS_READING { read } else { read.cancel() });
 }
 
-fn park_write<O: Operation>(outgoing: &mut Outgoing, write: Op<O>)
+fn park_write<F: Flow, O: Operation>(outgoing: &mut Outgoing<F>, write: Op<O>)
 where
     Op<O>: ParkedWrite,
 {
@@ -29,14 +29,14 @@ where
 
 impl<F: Flow> Stream<F> {
     /// The reading side, when an earlier read has ended.
-    async fn claim_incoming(&self) -> io::Result<Claim<'_, Incoming>> {
+    async fn claim_incoming(&self) -> io::Result<Claim<'_, Incoming<F>>> {
         let mut claim = self.incoming.claim().ok_or_else(|| busy("read of this stream"))?;
         poll_fn(|cx| claim.poll_ended(cx)).await;
         Ok(claim)
     }
 
     /// The writing side, when an earlier write has ended.
-    async fn claim_outgoing(&self) -> io::Result<Claim<'_, Outgoing>> {
+    async fn claim_outgoing(&self) -> io::Result<Claim<'_, Outgoing<F>>> {
         let mut claim = self.outgoing.claim().ok_or_else(|| busy("write to this stream"))?;
         poll_fn(|cx| claim.poll_ended(&self.fd, cx)).await?;
         Ok(claim)
@@ -79,7 +79,7 @@ impl<F: Flow> Stream<F> {
             Err(error) => return Err(BufError { error, buffer: buffers }),
         };
         let make = |buffers| op::sendmsg(&self.fd, buffers, None, ControlMessages::new(), 0);
-        run(claim, buffers, make, park_write).await
+        run(claim, buffers, make, park_write::<F, _>).await
     }
 
     /// What the next read would give.
@@ -95,7 +95,7 @@ impl<F: Flow> Stream<F> {
             return Ok((rest.done, rest.buffer));
         }
         // Nothing is taken by it, so nothing is lost with it.
-        let forget = |_: &mut Incoming, operation| drop::<Op<op::Recv<B>>>(operation);
+        let forget = |_: &mut Incoming<F>, operation| drop::<Op<op::Recv<B>>>(operation);
         run(claim, rest.buffer, |buffer| op::recv(&self.fd, buffer, libc::MSG_PEEK), forget).await
     }
 }
@@ -159,7 +159,7 @@ impl Stream<Unix> {
             Err(error) => return Err(BufError { error, buffer }),
         };
         let make = |buffers| op::sendmsg(&self.fd, buffers, None, carrying(descriptors), 0);
-        single(run(claim, vec![buffer], make, park_write).await)
+        single(run(claim, vec![buffer], make, park_write::<Unix, _>).await)
     }
 
     /// A read of what has arrived, with descriptors.

@@ -9,6 +9,7 @@
 
 mod incoming;
 mod messages;
+mod polled;
 mod reading;
 mod writing;
 
@@ -87,8 +88,8 @@ impl Flow for Unix {
 
 /// A descriptor with two directions, in each of which nothing is lost by a dropped future.
 pub struct Stream<F: Flow> {
-    incoming: Slot<Incoming>,
-    outgoing: Slot<Outgoing>,
+    incoming: Slot<Incoming<F>>,
+    outgoing: Slot<Outgoing<F>>,
     fd: SharedFd,
     flow: PhantomData<F>,
 }

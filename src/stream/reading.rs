@@ -15,7 +15,7 @@ use crate::op::{Op, SharedFd};
 /// A read of what has arrived, or of as much as the buffer holds.
 pub(super) struct Reading<'a, F: Flow, B: IoBufMut> {
     fd: &'a SharedFd,
-    slot: &'a Slot<Incoming>,
+    slot: &'a Slot<Incoming<F>>,
     wants_all: bool,
     state: State<'a, F, B>,
 }
@@ -23,13 +23,13 @@ pub(super) struct Reading<'a, F: Flow, B: IoBufMut> {
 enum State<'a, F: Flow, B: IoBufMut> {
     New(B),
     /// An earlier read, which was dropped, comes first.
-    Queued(Claim<'a, Incoming>, B),
+    Queued(Claim<'a, Incoming<F>>, B),
     Receiving(Receiving<'a, F, B>),
     Finished,
 }
 
 struct Receiving<'a, F: Flow, B: IoBufMut> {
-    claim: Claim<'a, Incoming>,
+    claim: Claim<'a, Incoming<F>>,
     operation: Op<F::Receive<Rest<B>>>,
     /// Bytes that were in the buffer when the operation was made.
     done: usize,
@@ -42,7 +42,7 @@ impl<F: Flow, B: IoBufMut> Unpin for Reading<'_, F, B> {}
 impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
     pub(super) fn new(
         fd: &'a SharedFd,
-        slot: &'a Slot<Incoming>,
+        slot: &'a Slot<Incoming<F>>,
         buffer: B,
         wants_all: bool,
     ) -> Self {
@@ -65,7 +65,7 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
         None
     }
 
-    fn receive(&mut self, claim: Claim<'a, Incoming>, rest: Rest<B>) {
+    fn receive(&mut self, claim: Claim<'a, Incoming<F>>, rest: Rest<B>) {
         let done = rest.done;
         let operation = F::receive(self.fd, rest);
         self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
@@ -74,7 +74,7 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
     /// Takes what an earlier read has brought.
     fn take_over(
         &mut self,
-        mut claim: Claim<'a, Incoming>,
+        mut claim: Claim<'a, Incoming<F>>,
         buffer: B,
     ) -> Option<BufResult<usize, B>> {
         let mut rest = Rest::new(buffer);
@@ -92,7 +92,7 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
     /// The operation has ended.
     fn received(
         &mut self,
-        claim: Claim<'a, Incoming>,
+        claim: Claim<'a, Incoming<F>>,
         was_old: bool,
         result: BufResult<usize, Rest<B>>,
     ) -> Option<BufResult<usize, B>> {

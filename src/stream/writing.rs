@@ -12,13 +12,35 @@ use crate::op::rest::Rest;
 use crate::op::{Op, SendMessage, SharedFd};
 
 /// What a stream knows about its writes.
-#[derive(Default)]
-pub(crate) struct Outgoing {
+pub(crate) struct Outgoing<F: Flow> {
     /// A write that was dropped in flight; it has to end before the next one begins.
-    parked: Option<Box<dyn ParkedWrite>>,
+    pub(super) parked: Option<Earlier<F>>,
 }
 
-impl Outgoing {
+/// A write that nobody holds.
+pub(super) enum Earlier<F: Flow> {
+    Dropped(Box<dyn ParkedWrite>),
+    /// One of [`poll_write`](super::Stream::poll_write), which begins too many to box them.
+    Polled(Sending<F, Vec<u8>>),
+}
+
+impl<F: Flow> Earlier<F> {
+    /// Goes on with it until it has ended.
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Dropped(write) => write.poll_ended(fd, cx),
+            Self::Polled(write) => write.poll_ended(fd, cx),
+        }
+    }
+}
+
+impl<F: Flow> Default for Outgoing<F> {
+    fn default() -> Self {
+        Self { parked: None }
+    }
+}
+
+impl<F: Flow> Outgoing<F> {
     /// Whether nothing is in the kernel.
     pub(super) fn is_idle(&self) -> bool {
         self.parked.is_none()
@@ -26,7 +48,7 @@ impl Outgoing {
 
     /// Keeps a write whose future is dropped: it has to end before the next one.
     pub(super) fn park(&mut self, write: impl ParkedWrite + 'static) {
-        self.parked = Some(Box::new(write));
+        self.parked = Some(Earlier::Dropped(Box::new(write)));
     }
 
     /// Goes on with what is parked until it has ended; says how.
@@ -67,7 +89,7 @@ impl<B: IoBuf> ParkedWrite for Op<SendMessage<B>> {
 }
 
 /// Bytes on their way to the kernel.
-struct Sending<F: Flow, B: IoBuf> {
+pub(super) struct Sending<F: Flow, B: IoBuf> {
     operation: Op<F::Send<Rest<B>>>,
     /// Goes on until all is sent.
     sends_all: bool,
@@ -76,11 +98,23 @@ struct Sending<F: Flow, B: IoBuf> {
 }
 
 impl<F: Flow, B: IoBuf> Sending<F, B> {
-    fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
+    pub(super) fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
         Self { operation: F::send(fd, rest, sends_all), sends_all, is_old: false }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
+        self.poll_left(fd, cx).map(|ended| match ended {
+            Ok(rest) => Ok((rest.done, rest.buffer)),
+            Err(BufError { error, buffer }) => Err(BufError { error, buffer: buffer.buffer }),
+        })
+    }
+
+    /// Goes on until it has ended, and gives what is left: nothing, if all is sent.
+    pub(super) fn poll_left(
+        &mut self,
+        fd: &SharedFd,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Rest<B>, BufError<Rest<B>>>> {
         loop {
             let Poll::Ready(result) = Pin::new(&mut self.operation).poll(cx) else {
                 self.is_old = true;
@@ -90,14 +124,12 @@ impl<F: Flow, B: IoBuf> Sending<F, B> {
                 Ok((count, mut rest)) => {
                     rest.done += count;
                     if !self.sends_all || rest.initialized_len() == 0 {
-                        return Poll::Ready(Ok((rest.done, rest.buffer)));
+                        return Poll::Ready(Ok(rest));
                     }
                     rest
                 }
                 Err(BufError { error, buffer }) if self.is_old && was_cancelled(&error) => buffer,
-                Err(BufError { error, buffer }) => {
-                    return Poll::Ready(Err(BufError { error, buffer: buffer.buffer }));
-                }
+                Err(error) => return Poll::Ready(Err(error)),
             };
             *self = Self::new(fd, rest, self.sends_all);
         }
@@ -107,7 +139,7 @@ impl<F: Flow, B: IoBuf> Sending<F, B> {
 /// A write of what there is room for, or of all.
 pub(super) struct Writing<'a, F: Flow, B: IoBuf> {
     fd: &'a SharedFd,
-    slot: &'a Slot<Outgoing>,
+    slot: &'a Slot<Outgoing<F>>,
     sends_all: bool,
     state: State<'a, F, B>,
 }
@@ -115,8 +147,8 @@ pub(super) struct Writing<'a, F: Flow, B: IoBuf> {
 enum State<'a, F: Flow, B: IoBuf> {
     New(B),
     /// An earlier write, which was dropped, has to end first.
-    Queued(Claim<'a, Outgoing>, B),
-    Sending(Claim<'a, Outgoing>, Sending<F, B>),
+    Queued(Claim<'a, Outgoing<F>>, B),
+    Sending(Claim<'a, Outgoing<F>>, Sending<F, B>),
     Finished,
 }
 
@@ -125,7 +157,7 @@ impl<F: Flow, B: IoBuf> Unpin for Writing<'_, F, B> {}
 impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
     pub(super) fn new(
         fd: &'a SharedFd,
-        slot: &'a Slot<Outgoing>,
+        slot: &'a Slot<Outgoing<F>>,
         buffer: B,
         sends_all: bool,
     ) -> Self {
@@ -151,7 +183,7 @@ impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
     /// The earlier write has ended.
     fn take_over(
         &mut self,
-        claim: Claim<'a, Outgoing>,
+        claim: Claim<'a, Outgoing<F>>,
         buffer: B,
         ended: io::Result<()>,
     ) -> Option<BufResult<usize, B>> {

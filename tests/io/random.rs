@@ -1,0 +1,160 @@
+//! Random reads, writes, drops, moves and changes of hands on one connection, every byte compared.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::FutureExt;
+use ringpool::io::{BufReader, BufStream};
+use ringpool::net::TcpStream;
+use ringpool::time::timeout;
+use ringpool::{Pool, Task, switch_to};
+
+use crate::common::*;
+use crate::network::*;
+use crate::support::*;
+
+/// The byte at a place of every message.
+fn byte_at(place: usize) -> u8 {
+    (place as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]
+}
+
+fn bytes_from(place: usize, len: usize) -> Vec<u8> {
+    (place..place + len).map(byte_at).collect()
+}
+
+/// Checks that what is read is what comes next.
+struct Expected(usize);
+
+impl Expected {
+    fn take(&mut self, bytes: &[u8]) {
+        let wrong = bytes.iter().zip(self.0..).find(|(byte, place)| **byte != byte_at(*place));
+        assert!(wrong.is_none(), "another byte at {:?}", wrong.map(|(_, place)| place));
+        self.0 += bytes.len();
+    }
+}
+
+/// Polls `future` once, for a while, or to the end.
+async fn perhaps<F: Future>(future: F, random: &mut Random) -> Option<F::Output> {
+    match random.below(4) {
+        0 => future.now_or_never(),
+        1 => timeout(Duration::from_micros(random.below(300) as u64), future).await.ok(),
+        _ => Some(future.await),
+    }
+}
+
+/// Reads for a while, in every way there is, and gives the connection back.
+async fn read_some(stream: TcpStream, expected: &mut Expected, random: &mut Random) -> TcpStream {
+    let mut reader = BufReader::with_capacity(1 + random.below(5000), stream);
+    for _ in 0..random.below(20) {
+        match random.below(4) {
+            0 => {
+                if let Some(filled) = perhaps(reader.fill_buf(), random).await {
+                    let filled = filled.unwrap();
+                    let count = random.below(filled.len() + 1);
+                    expected.take(&filled[..count]);
+                    reader.consume(count);
+                }
+            }
+            1 => {
+                let mut into = vec![0; 1 + random.below(3000)];
+                if let Some(count) = perhaps(reader.read(&mut into), random).await {
+                    expected.take(&into[..count.unwrap()]);
+                }
+            }
+            2 => {
+                // What it has appended when it is dropped is not lost.
+                let (mut into, delimiter) = (Vec::new(), random.next() as u8);
+                let _ = perhaps(reader.read_until(delimiter, &mut into), random).await;
+                expected.take(&into);
+            }
+            _ => {
+                let mut into = Vec::new();
+                let reading = reader.read_to_end(&mut into);
+                let _ = timeout(Duration::from_micros(random.below(200) as u64), reading).await;
+                expected.take(&into);
+            }
+        }
+    }
+    let (stream, left) = reader.into_inner().await;
+    assert!(left.is_empty(), "a connection keeps what is unread");
+    for _ in 0..random.below(3) {
+        let reading = stream.read(vec![0; 1 + random.below(2000)]);
+        if let Some(read) = perhaps(reading, random).await {
+            let (count, buffer) = read.unwrap();
+            expected.take(&buffer[..count]);
+        }
+    }
+    stream
+}
+
+fn reader(pool: &Pool, mut stream: TcpStream, total: usize, mut random: Random) -> Task<()> {
+    let rings = pool.runtimes().to_vec();
+    pool.runtime(0).spawn(async move {
+        let mut expected = Expected(0);
+        while expected.0 < total {
+            if random.below(2) == 0 {
+                switch_to(&rings[random.below(rings.len())]).await.unwrap();
+            }
+            stream = read_some(stream, &mut expected, &mut random).await;
+        }
+        assert_eq!(expected.0, total);
+        assert_eq!(stream.read([0; 1]).await.unwrap().0, 0);
+    })
+}
+
+fn writer(pool: &Pool, stream: TcpStream, total: usize, mut random: Random) -> Task<()> {
+    let rings = pool.runtimes().to_vec();
+    pool.runtime(1).spawn(async move {
+        let (mut stream, mut place) = (Some(stream), 0);
+        while place < total {
+            if random.below(2) == 0 {
+                switch_to(&rings[random.below(rings.len())]).await.unwrap();
+            }
+            let inner = stream.take().expect("it was put back");
+            let mut buffered = BufStream::with_capacity(64, 1 + random.below(9000), inner);
+            for _ in 0..random.below(20) {
+                let bytes = bytes_from(place, random.below(6000).min(total - place));
+                if let Some(count) = perhaps(buffered.write(&bytes), &mut random).await {
+                    place += count.unwrap();
+                }
+                if random.below(3) == 0
+                    && let Some(flushed) = perhaps(buffered.flush(), &mut random).await
+                {
+                    flushed.unwrap();
+                }
+            }
+            let (inner, _) = buffered.into_inner().await.unwrap();
+            let bytes = bytes_from(place, random.below(3000).min(total - place));
+            place += bytes.len();
+            // Once begun it is sent in any case.
+            let mut writing = Box::pin(inner.write_all(bytes));
+            if let Poll::Ready(written) = futures::poll!(&mut writing) {
+                written.unwrap();
+            }
+            drop(writing);
+            stream = Some(inner);
+        }
+        let mut last = BufStream::new(stream.expect("it was put back"));
+        last.shutdown().await.unwrap();
+    })
+}
+
+#[test]
+fn every_byte_arrives_once_whatever_is_dropped_or_moved() {
+    let _limit = limit();
+    let mut random = Random::new();
+    let pool = Pool::new(2);
+    for _ in 0..8 {
+        let (ours, theirs) = pair();
+        let mut total = 100_000 + random.below(200_000);
+        if random.below(2) == 0 {
+            narrow(&ours);
+            narrow(&theirs);
+            total /= 8;
+        }
+        let reading = reader(&pool, ours, total, random.fork());
+        let writing = writer(&pool, theirs, total, random.fork());
+        writing.wait().unwrap();
+        reading.wait().unwrap();
+    }
+}
