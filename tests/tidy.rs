@@ -40,6 +40,7 @@ const UNSAFE_ALLOWED: [&str; 20] = [
     "src/channel/",
     "src/fs/",
     "src/net/",
+    "src/stream/",
     "src/time/",
 ];
 

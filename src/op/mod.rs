@@ -16,6 +16,7 @@ pub(crate) mod cell;
 mod close;
 mod command;
 mod content;
+pub(crate) mod control;
 mod descriptor;
 mod direct;
 mod direct_move;
@@ -27,6 +28,7 @@ mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
+mod message;
 mod modifiers;
 mod multishot;
 mod names;
@@ -68,10 +70,12 @@ use std::io;
 use io_uring::squeue;
 
 pub use accept_multishot::{AcceptMultishot, accept_multishot};
+pub use address::SocketAddress;
 pub use advise::{Fadvise, Madvise, fadvise, madvise};
 pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
 pub use command::{UringCmd, uring_cmd};
+pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
 pub use direct_move::{InstallFd, RegisterFd};
@@ -89,6 +93,7 @@ pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv
 pub use future::Op;
 pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
+pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use names::{
     LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
@@ -123,7 +128,7 @@ pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
 pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
-pub use transfer::{Recv, Send, recv, send};
+pub use transfer::{Recv, Send, SendTo, recv, send, sendto};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 pub use xattr::{GetXattr, SetXattr, fgetxattr, fsetxattr, getxattr, setxattr};
