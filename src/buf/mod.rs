@@ -129,6 +129,26 @@ pub(crate) fn finish_read<B: IoBufMut>(
     }
 }
 
+/// How a read into several buffers ends: each as long as what is in it, or as they were.
+pub(crate) fn finish_read_vectored<B: IoBufMut>(
+    result: io::Result<u32>,
+    mut buffers: Vec<B>,
+) -> BufResult<usize, Vec<B>> {
+    let total = match result {
+        Ok(total) => total as usize,
+        Err(error) => return Err(BufError { error, buffer: buffers }),
+    };
+    let mut left = total;
+    for buffer in &mut buffers {
+        let count = left.min(buffer.capacity());
+        // SAFETY: the kernel fills each buffer before it comes to the next, and has written
+        // `total` bytes.
+        unsafe { buffer.set_initialized_len(count) };
+        left -= count;
+    }
+    Ok((total, buffers))
+}
+
 /// How a write ends.
 pub(crate) fn finish_write<B>(result: io::Result<u32>, buffer: B) -> BufResult<usize, B> {
     match result {

@@ -6,7 +6,7 @@ use io_uring::{opcode, squeue};
 
 use super::position::{CURRENT, IoVecs, at, check_count};
 use super::{AnyFd, Descriptor, Op, Operation, Start};
-use crate::buf::{BufError, BufResult, IoBufMut, entry_len, finish_read};
+use crate::buf::{BufResult, IoBufMut, entry_len, finish_read, finish_read_vectored};
 
 /// See [`read`] and [`read_at`].
 #[derive(Debug)]
@@ -264,19 +264,6 @@ unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
-        let mut buffers = self.buffers;
-        let total = match result {
-            Ok(total) => total as usize,
-            Err(error) => return Err(BufError { error, buffer: buffers }),
-        };
-        let mut left = total;
-        for buffer in &mut buffers {
-            let count = left.min(buffer.capacity());
-            // SAFETY: the kernel fills each buffer before it comes to the next, and has written
-            // `total` bytes.
-            unsafe { buffer.set_initialized_len(count) };
-            left -= count;
-        }
-        Ok((total, buffers))
+        finish_read_vectored(result, self.buffers)
     }
 }
