@@ -126,6 +126,14 @@ impl Builder {
         self
     }
 
+    /// How many direct descriptors a ring can have at once, 1 to 1,048,576. By default 1,024. Each
+    /// ring makes its table when it is first needed, and never larger than the limit on open files
+    /// (`RLIMIT_NOFILE`) is at that time. A full table is an error that says so.
+    pub fn direct_descriptors(mut self, places: u32) -> Self {
+        self.ring.direct_descriptors = places;
+        self
+    }
+
     /// How long a ring that runs out of work looks on for messages before it sleeps, if messages
     /// have been coming so quickly that it pays; zero is never. By default 50 µs.
     pub fn spin_before_sleep(mut self, limit: Duration) -> Self {

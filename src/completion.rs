@@ -331,6 +331,12 @@ impl Completion {
         self.state.load(Ordering::Acquire) & (ABANDONED | LINKED) == ABANDONED
     }
 
+    /// Home: whether the outcome is still to come.
+    pub(crate) fn is_pending(&self) -> bool {
+        // Ordering: Relaxed: home itself sets DONE.
+        self.state.load(Ordering::Relaxed) & DONE == 0
+    }
+
     /// The future, off home, asks for a cancel; on `true` it pushes the cell's node to home.
     ///
     /// # Safety

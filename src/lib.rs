@@ -92,6 +92,10 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
+//!
 //! # Where io_uring cannot be used
 //!
 //! Linux 6.1 or newer is needed, and containers may forbid io_uring altogether. [`Builder::build`]
@@ -111,6 +115,9 @@ mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
+#[path = "op/shots.rs"]
+mod shots;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 
@@ -129,6 +136,8 @@ pub mod buf;
 mod builder;
 #[cfg(not(ringpool_loom))]
 mod capabilities;
+#[cfg(not(ringpool_loom))]
+pub mod consume;
 #[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]

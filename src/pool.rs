@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::blocking::BlockingPool;
+use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
 use crate::context;
 use crate::primitives::lock;
@@ -142,6 +143,48 @@ impl Pool {
         T: Send + 'static,
     {
         self.blocking.spawn(closure, Location::caller())
+    }
+
+    /// Registers `count` buffers of `size` bytes each on all rings.
+    ///
+    /// The memory is pinned once and shared by the rings where the kernel can do that, since
+    /// Linux 6.13, and pinned by each of them elsewhere, which counts as so many times the memory
+    /// where `ulimit -l` applies. The future may be awaited anywhere.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RegisteredBuffers::new`]; and that a task was cancelled, if a ring has stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, nothing stays registered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::{op, run_on};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = ringpool::Pool::new(2);
+    /// let there = pool.runtime(1);
+    /// pool.block_on(async {
+    ///     let buffers = pool.register_buffers(8, 4096).await?;
+    ///     let zero = op::openat2(None, "/dev/zero", libc::O_RDONLY, 0).await?;
+    ///     let buffer = buffers.take().expect("there are eight");
+    ///     let (_, buffer) = op::read_fixed(&zero, buffer).await?;
+    ///     let reading = async { op::read_fixed(&zero, buffer).await }; // Also on the other ring.
+    ///     let (count, _) = run_on(&there, reading).await.expect("the ring is there")?;
+    ///     assert_eq!(count, 4096);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn register_buffers(
+        &self,
+        count: usize,
+        size: usize,
+    ) -> io::Result<RegisteredBuffers> {
+        RegisteredBuffers::on_all(&self.runtimes, count, size).await
     }
 
     /// The handle of ring `index`.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::blocking::BlockingPool;
@@ -13,6 +13,8 @@ use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{Counters, RuntimeMetrics};
+use crate::op::SharedFd;
+use crate::primitives::lock;
 use crate::task::{self, SpawnError, Task};
 use crate::time::since_start_ns;
 
@@ -29,6 +31,16 @@ pub(crate) struct Shared {
     /// Until when the ring may take to stop.
     stop_deadline_ns: AtomicU64,
     stopped: AtomicBool,
+    file_door: Mutex<Option<FileDoor>>,
+}
+
+/// How other rings put files into the table of a ring that has one and has not stopped.
+#[derive(Clone)]
+pub(crate) struct FileDoor {
+    /// A descriptor of the ring.
+    pub(crate) ring: SharedFd,
+    /// How many places the table has.
+    pub(crate) places: u32,
 }
 
 impl Shared {
@@ -44,6 +56,7 @@ impl Shared {
             stop_requested: AtomicBool::new(false),
             stop_deadline_ns: AtomicU64::new(u64::MAX),
             stopped: AtomicBool::new(false),
+            file_door: Mutex::new(None),
         }
     }
 
@@ -68,6 +81,17 @@ impl Shared {
     pub(crate) fn set_stopped(&self) {
         // Ordering: Release, partner of the Acquire in `is_stopped`.
         self.stopped.store(true, Ordering::Release);
+        let door = lock(&self.file_door).take();
+        drop(door);
+    }
+
+    pub(crate) fn file_door(&self) -> Option<FileDoor> {
+        lock(&self.file_door).clone()
+    }
+
+    /// The ring's own thread, which has not stopped: files can be sent here from now on.
+    pub(crate) fn open_file_door(&self, door: FileDoor) {
+        *lock(&self.file_door) = Some(door);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

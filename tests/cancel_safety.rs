@@ -65,10 +65,10 @@ fn a_server_that_keeps_giving_up_its_accept_serves_every_client() {
     {
         let pool = Pool::new(2);
         let listener = pool.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let clients = clients(listener.local_addr().unwrap(), 600);
+        let clients = clients(listener.local_addr().unwrap(), 2000);
         let given_up = pool.block_on(async move {
             let (mut served, mut given_up) = (Vec::new(), 0);
-            while served.len() < 600 {
+            while served.len() < 2000 {
                 let moment = Duration::from_micros(random.below(60) as u64);
                 let accepted = match random.below(3) {
                     0 => timeout(moment, listener.accept()).await.ok(),
@@ -99,6 +99,146 @@ fn a_server_that_keeps_giving_up_its_accept_serves_every_client() {
         clients.into_iter().for_each(|client| client.join().unwrap());
     }
     assert_eq!(open_fds(), before);
+}
+
+/// As above, with streams that come and go, and a single accept now and then.
+#[test]
+fn a_server_that_keeps_giving_up_its_incoming_serves_every_client() {
+    let (_alone, _limit) = (alone(), limit());
+    let before = open_fds();
+    let mut random = Random::new();
+    {
+        let pool = Pool::new(2);
+        let (first, second) = (pool.runtime(0), pool.runtime(1));
+        let listener = pool.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let clients = clients(listener.local_addr().unwrap(), 2000);
+        let given_up = pool.block_on(async move {
+            let (mut served, mut given_up) = (Vec::new(), 0);
+            while served.len() < 2000 {
+                let moment = Duration::from_micros(random.below(60) as u64);
+                let mut incoming = listener.incoming();
+                for _ in 0..random.below(4) {
+                    match timeout(moment, incoming.next()).await {
+                        Ok(accepted) => served.push(serve(accepted.unwrap().unwrap())),
+                        Err(_) => given_up += 1,
+                    }
+                }
+                if random.below(2) == 0 {
+                    drop(incoming);
+                }
+                match random.below(4) {
+                    0 => switch_to([&first, &second][random.below(2)]).await.unwrap(),
+                    1 => {}
+                    _ => continue,
+                }
+                match timeout(moment, listener.accept()).await {
+                    Ok(accepted) => served.push(serve(accepted.unwrap().0)),
+                    Err(_) => given_up += 1,
+                }
+            }
+            future::join_all(served).await.into_iter().for_each(Result::unwrap);
+            given_up
+        });
+        println!("{given_up} times it was given up");
+        assert!(given_up > 0);
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    }
+    assert_eq!(open_fds(), before);
+}
+
+#[test]
+fn streams_and_acceptors_of_one_listener_on_two_rings_serve_every_client() {
+    let (_alone, _limit) = (alone(), limit());
+    let before = open_fds();
+    let mut random = Random::new();
+    {
+        let pool = Pool::new(2);
+        let listener = Arc::new(pool.block_on(TcpListener::bind("127.0.0.1:0")).unwrap());
+        let clients = clients(listener.local_addr().unwrap(), 1000);
+        let served = Count::new();
+        let acceptors: Vec<_> = (0..8)
+            .map(|index| {
+                let (listener, served, mut random) =
+                    (listener.clone(), served.clone(), random.fork());
+                spawn_on(&pool.runtime(index % 2), async move {
+                    while served.get() < 1000 {
+                        let moment = Duration::from_micros(random.below(500) as u64);
+                        if index < 4 {
+                            let mut taken = listener.incoming().take(1 + random.below(20));
+                            while let Ok(Some(accepted)) = timeout(moment, taken.next()).await {
+                                served.add();
+                                serve(accepted.unwrap()).detach();
+                            }
+                        } else if let Ok(accepted) = timeout(moment, listener.accept()).await {
+                            served.add();
+                            serve(accepted.unwrap().0).detach();
+                        }
+                    }
+                })
+            })
+            .collect();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+        acceptors.into_iter().for_each(|acceptor| acceptor.wait().unwrap());
+    }
+    assert_eq!(open_fds(), before);
+}
+
+#[test]
+fn connections_delivered_to_a_dropped_stream_are_for_those_who_accept_next() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(2);
+    let before = open_fds();
+    for round in 0..40 {
+        pool.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut incoming = listener.incoming();
+            assert!(incoming.next().now_or_never().is_none());
+            yield_now().await;
+            let clients: Vec<_> = (0..6).map(|_| connect(address)).collect();
+            for _ in 0..round % 6 {
+                yield_now().await;
+            }
+            let first = incoming.next().await.unwrap().unwrap();
+            drop(incoming);
+            switch_to(&pool.runtime(round % 2)).await.unwrap();
+            let mut peers = vec![first.peer_addr().unwrap()];
+            let mut streams = vec![first];
+            for index in 1..6 {
+                let stream = match (index + round) % 3 {
+                    0 => listener.incoming().next().await.unwrap().unwrap(),
+                    _ => listener.accept().await.unwrap().0,
+                };
+                peers.push(stream.peer_addr().unwrap());
+                streams.push(stream);
+            }
+            let expected: Vec<_> = clients.iter().map(|it| it.local_addr().unwrap()).collect();
+            assert_eq!(peers, expected);
+            assert!(listener.accept().now_or_never().is_none());
+        });
+    }
+    until(|| open_fds() == before);
+}
+
+#[test]
+fn an_incoming_that_takes_its_turn_lets_others_have_theirs() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    pool.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut incoming = listener.incoming();
+        let mut accept = Box::pin(listener.accept());
+        assert!(futures::poll!(incoming.next()).is_pending());
+        assert!(futures::poll!(&mut accept).is_pending());
+        let (first, second) = (connect(address), connect(address));
+        let accepted = incoming.next().await.unwrap().unwrap();
+        assert_eq!(accepted.peer_addr().unwrap(), first.local_addr().unwrap());
+        assert_eq!(accept.await.unwrap().1, second.local_addr().unwrap());
+        drop(incoming);
+        let third = connect(address);
+        assert_eq!(listener.accept().await.unwrap().1, third.local_addr().unwrap());
+    });
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod common;
 mod network;
+#[path = "net/options.rs"]
+mod options;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener as StdListener};

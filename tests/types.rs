@@ -3,7 +3,8 @@
 mod common;
 
 use common::*;
-use ringpool::op::{Nop, Op, SharedFd, nop};
+use ringpool::buf::{AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice};
+use ringpool::op::{Nop, Op, ReadFixed, SharedFd, nop};
 use ringpool::task::{self, Cancel, TaskId};
 use ringpool::time::{Elapsed, Interval, Sleep, Timeout};
 use ringpool::{
@@ -58,6 +59,10 @@ fn what_may_change_threads_does_and_nothing_else() {
     send::<Timeout<std::future::Ready<u8>>>();
     send::<Elapsed>();
     send::<(Load, RuntimeMetrics, TaskId)>();
+    send::<(AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice<Vec<u8>>)>();
+    sync::<(AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice<Vec<u8>>)>();
+    send::<Op<ReadFixed>>();
+    is_send(&Pool::new(1).register_buffers(1, 1));
     unpin::<Task<std::marker::PhantomPinned>>();
     unpin::<Op<Nop>>();
     unpin::<Sleep>();

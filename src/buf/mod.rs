@@ -3,10 +3,38 @@
 //! An operation takes its buffer by value and gives it back with the result, on success as on
 //! failure: [`BufResult`]. In between it lives in the operation's own memory, so arrays will do as
 //! well as vectors.
+//!
+//! | buffer | written from | read into |
+//! |---|---|---|
+//! | `Vec<u8>` | all of it | up to the capacity; it is then as long as what was read |
+//! | `Box<[u8]>`, `[u8; N]`, `Box<[u8; N]>`, [`AlignedBuf`] | all of it | stays as long as it is |
+//! | `&'static [u8]`, `&'static str`, `String`, `Box<str>`, `Cow<'static, …>`, `Arc<[u8]>`, `Arc<str>`, `Arc<Vec<u8>>` | all of it | not |
+//! | `bytes::Bytes` and `bytes::BytesMut`, with the feature `bytes` | all of it | `BytesMut`, as a vector |
+//! | [`RegisteredBuffer`] | all of it | as a vector |
+//! | [`Slice`], made by [`IoBuf::slice`] of any of these | the part | the part, and nothing else changes |
+//!
+//! Vectored operations take several: a `Vec`, a boxed slice or an array of buffers, or a tuple of
+//! different ones; see [`IoBufs`]. A user's own type can be a buffer as well: the traits are
+//! unsafe to implement, and say what has to be promised.
 
+mod aligned;
+mod arena;
+#[cfg(feature = "bytes")]
+mod bytes;
 mod impls;
+mod registered;
+mod registration;
+mod slice;
+mod vectored;
 
+use std::ops::RangeBounds;
 use std::{error, fmt, io};
+
+pub use aligned::AlignedBuf;
+pub use registered::{Registered, RegisteredBuffer, RegisteredBuffers, RegisteredBufs};
+pub use slice::Slice;
+use vectored::set_initialized_total;
+pub use vectored::{IoBufs, IoBufsMut};
 
 /// What the kernel may read from.
 ///
@@ -26,6 +54,32 @@ pub unsafe trait IoBuf: Send + 'static {
     fn as_bytes(&self) -> &[u8] {
         // SAFETY: the trait's contract, as long as `self` is borrowed.
         unsafe { std::slice::from_raw_parts(self.ptr(), self.initialized_len()) }
+    }
+
+    /// A part of the buffer, to be used as a buffer of its own.
+    ///
+    /// A range that ends behind the buffer ends with it: with its initialized bytes where it is
+    /// written from, and with its capacity where it is read into.
+    ///
+    /// # Panics
+    ///
+    /// If the range begins behind the initialized bytes, or after its own end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::buf::IoBuf;
+    ///
+    /// let and = "salt and pepper".slice(5..8);
+    /// assert_eq!(and.as_bytes(), b"and");
+    /// assert_eq!(and.into_inner(), "salt and pepper");
+    /// ```
+    #[track_caller]
+    fn slice(self, range: impl RangeBounds<usize>) -> Slice<Self>
+    where
+        Self: Sized,
+    {
+        Slice::new(self, range)
     }
 }
 
@@ -129,24 +183,20 @@ pub(crate) fn finish_read<B: IoBufMut>(
     }
 }
 
-/// How a read into several buffers ends: each as long as what is in it, or as they were.
-pub(crate) fn finish_read_vectored<B: IoBufMut>(
+/// How a read into several buffers ends.
+pub(crate) fn finish_read_vectored<B: IoBufsMut>(
     result: io::Result<u32>,
-    mut buffers: Vec<B>,
-) -> BufResult<usize, Vec<B>> {
-    let total = match result {
-        Ok(total) => total as usize,
-        Err(error) => return Err(BufError { error, buffer: buffers }),
-    };
-    let mut left = total;
-    for buffer in &mut buffers {
-        let count = left.min(buffer.capacity());
-        // SAFETY: the kernel fills each buffer before it comes to the next, and has written
-        // `total` bytes.
-        unsafe { buffer.set_initialized_len(count) };
-        left -= count;
+    mut buffers: B,
+) -> BufResult<usize, B> {
+    match result {
+        Ok(count) => {
+            let count = count as usize;
+            // SAFETY: the kernel has written that many, filling one buffer after the other.
+            unsafe { set_initialized_total(&mut buffers, count) };
+            Ok((count, buffers))
+        }
+        Err(error) => Err(BufError { error, buffer: buffers }),
     }
-    Ok((total, buffers))
 }
 
 /// How a write ends.

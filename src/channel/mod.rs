@@ -26,6 +26,7 @@
 //! had come out; that item is dropped with the channel. Nobody else waits longer for it.
 
 mod blocking;
+mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
@@ -39,6 +40,8 @@ mod waiters;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg_attr(ringpool_loom, expect(unused_imports, reason = "for what is not modelled"))]
+pub(crate) use self::delivery::Delivery;
 pub use self::futures::{RecvFuture, SendFuture};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;

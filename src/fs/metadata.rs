@@ -154,6 +154,43 @@ impl Metadata {
         }
         time(self.0.stx_btime)
     }
+
+    /// What transfers have to keep to if the file is opened with [`O_DIRECT`](libc::O_DIRECT);
+    /// `None` if the file system does not say, or does no such transfers. Since Linux 6.1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::buf::AlignedBuf;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let metadata = ringpool::fs::metadata("/proc/self/exe").await?;
+    ///     if let Some(direct) = metadata.direct_io_alignment() {
+    ///         let buffer = AlignedBuf::new(16 * direct.offset, direct.memory);
+    ///         assert_eq!(buffer.as_ptr() as usize % direct.memory, 0);
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn direct_io_alignment(&self) -> Option<DirectIoAlignment> {
+        let (memory, offset) = (self.0.stx_dio_mem_align, self.0.stx_dio_offset_align);
+        let is_known = self.0.stx_mask & libc::STATX_DIOALIGN != 0 && memory > 0 && offset > 0;
+        is_known.then_some(DirectIoAlignment { memory: memory as usize, offset: offset as usize })
+    }
+}
+
+/// What transfers that bypass the page cache have to keep to; see
+/// [`Metadata::direct_io_alignment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DirectIoAlignment {
+    /// What the address of the buffer has to be a multiple of.
+    pub memory: usize,
+    /// What offset and length have to be multiples of.
+    pub offset: usize,
 }
 
 impl fmt::Debug for Metadata {

@@ -30,7 +30,7 @@ use std::io;
 use std::path::Path;
 
 pub use file::File;
-pub use metadata::Metadata;
+pub use metadata::{DirectIoAlignment, Metadata};
 pub use options::OpenOptions;
 pub use whole::{read, read_to_string, write};
 

@@ -1,20 +1,35 @@
 //! Who accepts next.
 //!
-//! A listener has at most one `accept` in the kernel. The task whose turn it is waits for it, the
-//! others stand in line; when the turn's task has its connection, the first in line is told. A task
-//! that is dropped in its turn leaves the operation to the next one. So a connection never sits in
-//! an operation that nobody looks at while others wait, and tasks that all accept take turns, on
-//! whichever ring they are.
+//! A listener has at most one operation in the kernel: a single `accept`, or the stream of an
+//! `incoming`. The task whose turn it is waits for it, the others stand in line; when the turn's
+//! task has its connection, the first in line is told. A task that is dropped in its turn leaves
+//! the operation to the next one. So a connection never sits in an operation that nobody looks at
+//! while others wait, and tasks that all accept take turns, on whichever ring they are.
+//!
+//! A stream is left to the next one as well, with the connections that the kernel has delivered to
+//! it. It is told to stop when there is no `incoming` any more, so that the kernel takes no more
+//! connections than somebody wants; those it has delivered still come out first.
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use futures_core::stream::FusedStream;
+
 use crate::op::parked::was_cancelled;
-use crate::op::{Accept, Op, Operation, SharedFd, accept};
+use crate::op::{
+    Accept, AcceptMultishot, Multishot, Op, SharedFd, SocketAddress, accept, accept_multishot,
+};
 use crate::primitives::{Mutex, lock};
 use crate::task::run;
+
+/// The peer's address, as [`accept`] gives it.
+type Address = SocketAddress;
+
+/// A connection, and its peer's address, unless it has to be asked for.
+pub(super) type Accepted = (SharedFd, Option<Address>);
 
 /// The line of those who accept at one listener.
 pub(super) struct Acceptors(Mutex<Line>);
@@ -28,7 +43,15 @@ struct Line {
     waiting: VecDeque<Waiting>,
     next_ticket: u64,
     /// What the last one left in the kernel.
-    parked: Option<Op<Accept>>,
+    parked: Option<Source>,
+    /// How many want a stream.
+    streams: usize,
+}
+
+/// Where connections come from.
+enum Source {
+    One(Op<Accept>),
+    Stream(Multishot<AcceptMultishot>),
 }
 
 struct Waiting {
@@ -47,7 +70,7 @@ impl Acceptors {
     }
 
     /// Takes the turn if nobody has it, with what is parked.
-    fn try_begin(&self) -> Option<Option<Op<Accept>>> {
+    fn try_begin(&self) -> Option<Option<Source>> {
         let mut line = lock(&self.0);
         if line.is_taken {
             return None;
@@ -57,7 +80,7 @@ impl Acceptors {
     }
 
     /// Takes the turn or a place in line.
-    fn begin_or_wait(&self, waker: Waker) -> Result<Option<Op<Accept>>, u64> {
+    fn begin_or_wait(&self, waker: Waker) -> Result<Option<Source>, u64> {
         let mut line = lock(&self.0);
         if !line.is_taken {
             line.is_taken = true;
@@ -73,7 +96,7 @@ impl Acceptors {
     }
 
     /// Takes the turn if we have been called; otherwise `waker` is woken when we are.
-    fn begin_if_called(&self, ticket: u64, waker: &Waker) -> Option<Option<Op<Accept>>> {
+    fn begin_if_called(&self, ticket: u64, waker: &Waker) -> Option<Option<Source>> {
         let is_ours = |waiting: &&mut Waiting| waiting.ticket == ticket;
         {
             let mut line = lock(&self.0);
@@ -102,15 +125,41 @@ impl Acceptors {
     }
 
     /// Gives the turn to the next one, with what is left in the kernel.
-    fn end(&self, left: Option<Op<Accept>>) {
-        let mut line = lock(&self.0);
-        line.parked = left;
+    fn end(&self, mut left: Option<Source>) {
+        let mut line = loop {
+            let line = lock(&self.0);
+            let Some(Source::Stream(stream)) = &mut left else { break line };
+            if line.streams > 0 || stream.is_ending() {
+                break line;
+            }
+            // It may have to ring a bell.
+            drop(line);
+            stream.stop();
+        };
+        line.parked = left.take_if(|left| !left.is_over());
         let next = line.waiting.pop_front();
         line.called = next.as_ref().map(|next| next.ticket);
         line.is_taken = next.is_some();
         drop(line);
+        drop(left);
         if let Some(next) = next {
             run::wake(next.waker);
+        }
+    }
+
+    fn add_stream(&self) {
+        lock(&self.0).streams += 1;
+    }
+
+    /// One who wanted a stream is gone; has no turn, and is not in line.
+    fn remove_stream(&self) {
+        let mut line = lock(&self.0);
+        line.streams -= 1;
+        if line.streams == 0 && !line.is_taken && line.parked.is_some() {
+            line.is_taken = true;
+            let left = line.parked.take();
+            drop(line);
+            self.end(left);
         }
     }
 
@@ -129,28 +178,55 @@ impl Acceptors {
     }
 }
 
-/// Waits for the turn, and then for a connection.
-pub(super) struct Accepting<'a> {
+impl Source {
+    /// Nothing will come of it.
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.is_terminated())
+    }
+
+    /// The next connection, or the end.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Accepted>>> {
+        match self {
+            Self::One(operation) => Pin::new(operation)
+                .poll(cx)
+                .map(|accepted| Some(accepted.map(|(fd, peer)| (fd, Some(peer))))),
+            Self::Stream(stream) => {
+                stream.poll_item(cx).map(|item| item.map(|fd| fd.map(|fd| (fd, None))))
+            }
+        }
+    }
+}
+
+/// One who accepts: waits for the turn, and then for a connection.
+struct Acceptor<'a> {
     fd: &'a SharedFd,
     acceptors: &'a Acceptors,
+    wants_stream: bool,
     state: State,
 }
 
 enum State {
-    New,
+    Idle,
     Waiting(u64),
     /// It is our turn, and this is in the kernel.
-    Accepting(Op<Accept>),
-    Finished,
+    Accepting(Source),
 }
 
-impl<'a> Accepting<'a> {
-    pub(super) fn new(fd: &'a SharedFd, acceptors: &'a Acceptors) -> Self {
-        Self { fd, acceptors, state: State::New }
+impl<'a> Acceptor<'a> {
+    fn new(fd: &'a SharedFd, acceptors: &'a Acceptors, wants_stream: bool) -> Self {
+        Self { fd, acceptors, wants_stream, state: State::Idle }
+    }
+
+    fn begin(&self) -> Source {
+        if self.wants_stream {
+            Source::Stream(accept_multishot(self.fd))
+        } else {
+            Source::One(accept(self.fd))
+        }
     }
 
     /// Takes the turn, with the operation to go on with if one has been left in the kernel.
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<Op<Accept>>> {
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<Source>> {
         let turn = match self.state {
             State::Waiting(ticket) => self.acceptors.begin_if_called(ticket, cx.waker()),
             _ => self.acceptors.try_begin().or_else(|| {
@@ -160,46 +236,95 @@ impl<'a> Accepting<'a> {
         };
         turn.map_or(Poll::Pending, Poll::Ready)
     }
+
+    /// The next connection; the turn is the next one's then.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let mut begun_now = false;
+        if !matches!(self.state, State::Accepting(_)) {
+            let Poll::Ready(parked) = self.poll_turn(cx) else { return Poll::Pending };
+            begun_now = parked.is_none();
+            self.state = State::Accepting(parked.unwrap_or_else(|| self.begin()));
+        }
+        loop {
+            let State::Accepting(source) = &mut self.state else {
+                unreachable!("it is our turn");
+            };
+            let Poll::Ready(next) = source.poll_next(cx) else { return Poll::Pending };
+            let accepted = match next {
+                // What was left to us: the ring it was on has stopped, which ours has not, or it
+                // was told to stop.
+                Some(Err(error)) if was_cancelled(&error) && !begun_now => None,
+                next => next,
+            };
+            let Some(accepted) = accepted else {
+                begun_now = true;
+                self.state = State::Accepting(self.begin());
+                continue;
+            };
+            let State::Accepting(source) = std::mem::replace(&mut self.state, State::Idle) else {
+                unreachable!("it was just looked at");
+            };
+            self.acceptors.end(Some(source).filter(|it| matches!(it, Source::Stream(_))));
+            return Poll::Ready(accepted);
+        }
+    }
+
+    /// Gives up the turn, or the place in line.
+    fn leave(&mut self) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Waiting(ticket) => self.acceptors.leave(ticket),
+            State::Accepting(source) => self.acceptors.end(Some(source)),
+            State::Idle => {}
+        }
+    }
+}
+
+/// Waits for the turn, and then for one connection.
+pub(super) struct Accepting<'a> {
+    acceptor: Acceptor<'a>,
+    is_finished: bool,
+}
+
+impl<'a> Accepting<'a> {
+    pub(super) fn new(fd: &'a SharedFd, acceptors: &'a Acceptors) -> Self {
+        Self { acceptor: Acceptor::new(fd, acceptors, false), is_finished: false }
+    }
 }
 
 impl Future for Accepting<'_> {
-    type Output = <Accept as Operation>::Output;
+    type Output = io::Result<Accepted>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let mut begun_now = false;
-        if matches!(this.state, State::New | State::Waiting(_)) {
-            let Poll::Ready(parked) = this.poll_turn(cx) else { return Poll::Pending };
-            begun_now = parked.is_none();
-            this.state = State::Accepting(parked.unwrap_or_else(|| accept(this.fd)));
-        }
-        loop {
-            let State::Accepting(operation) = &mut this.state else {
-                panic!("a finished accept was polled again");
-            };
-            let Poll::Ready(result) = Pin::new(operation).poll(cx) else { return Poll::Pending };
-            match result {
-                Err(error) if was_cancelled(&error) && !begun_now => {
-                    // The ring of whoever left it to us has stopped; ours has not.
-                    begun_now = true;
-                    this.state = State::Accepting(accept(this.fd));
-                }
-                result => {
-                    this.state = State::Finished;
-                    this.acceptors.end(None);
-                    return Poll::Ready(result);
-                }
-            }
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.is_finished, "a finished accept was polled again");
+        let accepted = self.acceptor.poll_accept(cx);
+        self.is_finished = accepted.is_ready();
+        accepted
     }
 }
 
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, State::Finished) {
-            State::Waiting(ticket) => self.acceptors.leave(ticket),
-            State::Accepting(operation) => self.acceptors.end(Some(operation)),
-            State::New | State::Finished => {}
-        }
+        self.acceptor.leave();
+    }
+}
+
+/// One connection after the other, from a stream; it never ends.
+pub(super) struct Connections<'a>(Acceptor<'a>);
+
+impl<'a> Connections<'a> {
+    pub(super) fn new(fd: &'a SharedFd, acceptors: &'a Acceptors) -> Self {
+        acceptors.add_stream();
+        Self(Acceptor::new(fd, acceptors, true))
+    }
+
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<SharedFd>> {
+        self.0.poll_accept(cx).map_ok(|(connection, _)| connection)
+    }
+}
+
+impl Drop for Connections<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+        self.0.acceptors.remove_stream();
     }
 }

@@ -3,9 +3,13 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::{fmt, io};
 
-use super::accepting::{Accepting, Acceptors};
+use futures_core::Stream;
+
+use super::accepting::{Accepting, Acceptors, Connections};
 use super::address::{ToSocketAddrs, first_that_works, resolve};
 use super::{TcpStream, socket};
 use crate::op::{AnyFd, Descriptor, SharedFd};
@@ -32,8 +36,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of the
-    /// last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
+    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
     ///
     /// # Cancel safety
     ///
@@ -104,7 +108,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Itself, if a dropped [`accept`](Self::accept) is still in the kernel.
+    /// Itself, if a dropped [`accept`](Self::accept) or [`incoming`](Self::incoming) is still in
+    /// the kernel.
     #[expect(clippy::result_large_err, reason = "what was given comes back as it was")]
     pub fn into_std(self) -> Result<std::net::TcpListener, Self> {
         if !self.acceptors.is_idle() {
@@ -152,6 +157,10 @@ impl TcpListener {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
         async {
             let (connection, peer) = accepting.await?;
+            let Some(peer) = peer else {
+                let peer = peer_of(&connection)?;
+                return Ok((TcpStream::new(connection), peer));
+            };
             let peer = peer.to_socket_addr().ok_or_else(|| {
                 let message = "a connection that is not TCP came in, and was closed";
                 io::Error::new(io::ErrorKind::Unsupported, message)
@@ -190,6 +199,44 @@ impl TcpListener {
         socket::as_std::<std::net::TcpListener>(&self.fd).take_error()
     }
 
+    /// All connections, as they come: one operation of the kernel's for any number of them.
+    ///
+    /// The peer's address is that of [`TcpStream::peer_addr`]. The stream never ends.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept): a server goes on. When there is no descriptor left
+    /// (`EMFILE`), wait a little before: it would fail at once again.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost: those that the kernel has delivered when the stream is dropped are
+    /// for the next [`accept`](Self::accept) or `incoming`. They are closed only if the listener is
+    /// dropped before. It takes turns with others that accept; one that was polled in vain and is
+    /// neither polled again nor dropped keeps them waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use ringpool::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// pool.block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    ///     let mut incoming = listener.incoming();
+    ///     let stream = incoming.next().await.expect("it never ends")?;
+    ///     assert_eq!(stream.peer_addr()?, client.local_addr()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming(Connections::new(&self.fd, &self.acceptors))
+    }
+
     /// The address it listens at.
     ///
     /// # Errors
@@ -225,5 +272,33 @@ impl fmt::Debug for TcpListener {
             shown.field("address", &address);
         }
         shown.field("fd", &self.as_raw_fd()).finish()
+    }
+}
+
+/// Asks a connection for its peer.
+fn peer_of(connection: &SharedFd) -> io::Result<SocketAddr> {
+    let peer = socket::as_std::<std::net::TcpStream>(connection).peer_addr();
+    peer.map_err(|error| match error.raw_os_error() {
+        // Its peer is gone already.
+        Some(libc::ENOTCONN) => io::Error::from_raw_os_error(libc::ECONNABORTED),
+        _ => error,
+    })
+}
+
+/// The connections of a [`TcpListener`]; made by [`incoming`](TcpListener::incoming).
+#[must_use = "streams do nothing unless they are polled"]
+pub struct Incoming<'a>(Connections<'a>);
+
+impl Stream for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(cx).map_ok(TcpStream::new).map(Some)
+    }
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
     }
 }

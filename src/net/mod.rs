@@ -64,7 +64,7 @@ pub use std::net::Shutdown;
 pub use address::{ToSocketAddrs, lookup_host};
 pub use failed::FailedAddresses;
 pub use keepalive::TcpKeepalive;
-pub use listener::TcpListener;
+pub use listener::{Incoming, TcpListener};
 pub use split::{Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
 pub use tcp_socket::TcpSocket;

@@ -33,8 +33,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of connect(2). If several addresses have been tried, it is of the
-    /// last one's kind, and holds [`FailedAddresses`] with the errors of all.
+    /// Those of the name's lookup and of connect(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`] with the errors of all.
     ///
     /// # Cancel safety
     ///

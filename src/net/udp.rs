@@ -44,8 +44,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of the
-    /// last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
+    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
     ///
     /// # Cancel safety
     ///
@@ -79,8 +79,8 @@ impl UdpSocket {
         self.datagrams.into_fd().map(Into::into).map_err(|datagrams| Self { datagrams })
     }
 
-    /// Has [`send`](Self::send) send to `address`, and receives only what comes from there. If there
-    /// are several addresses, the first that works is taken.
+    /// Has [`send`](Self::send) send to `address`, and receives only what comes from there. If
+    /// there are several addresses, the first that works is taken.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ use crate::stream::ReceivedFds;
 
 /// A Unix socket for datagrams.
 ///
-/// It belongs to no ring. Any number of tasks may send at once; one at a time receives, and a second
-/// one fails with [`ResourceBusy`](io::ErrorKind::ResourceBusy).
+/// It belongs to no ring. Any number of tasks may send at once; one at a time receives, and a
+/// second one fails with [`ResourceBusy`](io::ErrorKind::ResourceBusy).
 ///
 /// # Examples
 ///
@@ -226,8 +226,8 @@ impl UnixDatagram {
         self.datagrams.send_fds(buffer, Some(address.into()), descriptors)
     }
 
-    /// Waits for the next datagram; gives its length. Of one that is longer than the buffer the rest
-    /// is lost, and descriptors that come with it are closed.
+    /// Waits for the next datagram; gives its length. Of one that is longer than the buffer the
+    /// rest is lost, and descriptors that come with it are closed.
     ///
     /// # Errors
     ///

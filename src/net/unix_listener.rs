@@ -12,7 +12,8 @@ use crate::op::{AnyFd, Descriptor, SharedFd};
 
 /// A Unix socket that accepts connections.
 ///
-/// Any number of tasks, on any rings, may [`accept`](UnixListener::accept) at once: they take turns.
+/// Any number of tasks, on any rings, may [`accept`](UnixListener::accept) at once: they take
+/// turns.
 ///
 /// # Examples
 ///
@@ -103,6 +104,11 @@ impl UnixListener {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
         async {
             let (connection, peer) = accepting.await?;
+            let Some(peer) = peer else {
+                let stream = UnixStream::new(connection);
+                let peer = stream.peer_addr()?;
+                return Ok((stream, peer));
+            };
             let peer = peer.to_unix_addr().ok_or_else(|| {
                 let message = "a connection that is not of a Unix socket came in, and was closed";
                 io::Error::new(io::ErrorKind::Unsupported, message)

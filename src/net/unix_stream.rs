@@ -105,8 +105,8 @@ impl UnixStream {
         self.stream.into_fd().map(Into::into).map_err(|stream| Self { stream })
     }
 
-    /// Reads what has arrived, as [`TcpStream::read`](super::TcpStream::read); descriptors that come
-    /// with it are closed. A dropped read leaves those that come after it for
+    /// Reads what has arrived, as [`TcpStream::read`](super::TcpStream::read); descriptors that
+    /// come with it are closed. A dropped read leaves those that come after it for
     /// [`recv_fds`](Self::recv_fds).
     ///
     /// # Errors
@@ -139,7 +139,8 @@ impl UnixStream {
         self.stream.read_exact(buffer)
     }
 
-    /// Reads into several buffers, as [`TcpStream::read_vectored`](super::TcpStream::read_vectored).
+    /// Reads into several buffers, as
+    /// [`TcpStream::read_vectored`](super::TcpStream::read_vectored).
     ///
     /// # Errors
     ///
@@ -220,14 +221,14 @@ impl UnixStream {
     }
 
     /// Sends as many bytes of the buffer as there is room for, at least one, and descriptors with
-    /// them; gives how many bytes. The peer gets descriptors of its own of the same open files, with
-    /// a [`recv_fds`](Self::recv_fds); ours stay open until they have been sent, and longer if they
-    /// have other owners.
+    /// them; gives how many bytes. The peer gets descriptors of its own of the same open files,
+    /// with a [`recv_fds`](Self::recv_fds); ours stay open until they have been sent, and longer if
+    /// they have other owners.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write), with the buffer; [`InvalidInput`](io::ErrorKind::InvalidInput) for
-    /// an empty buffer, and for more than [`DESCRIPTORS_MAX`](crate::op::DESCRIPTORS_MAX)
+    /// As [`write`](Self::write), with the buffer; [`InvalidInput`](io::ErrorKind::InvalidInput)
+    /// for an empty buffer, and for more than [`DESCRIPTORS_MAX`](crate::op::DESCRIPTORS_MAX)
     /// descriptors.
     ///
     /// # Cancel safety
@@ -269,9 +270,9 @@ impl UnixStream {
         self.stream.send_fds(buffer, descriptors)
     }
 
-    /// Reads what has arrived, waiting until there is something, with the descriptors that have been
-    /// sent with it. Bytes with which descriptors were sent end a read, so those of two messages are
-    /// never mixed.
+    /// Reads what has arrived, waiting until there is something, with the descriptors that have
+    /// been sent with it. Bytes with which descriptors were sent end a read, so those of two
+    /// messages are never mixed.
     ///
     /// # Errors
     ///
@@ -339,7 +340,8 @@ impl UnixStream {
         self.as_std(|socket| socket.local_addr())
     }
 
-    /// The peer's address, which is [unnamed](SocketAddr::is_unnamed) unless it has bound its socket.
+    /// The peer's address, which is [unnamed](SocketAddr::is_unnamed) unless it has bound its
+    /// socket.
     ///
     /// # Errors
     ///

@@ -30,8 +30,8 @@ pub(crate) struct CellVTable {
     ///
     /// As said.
     pub(crate) stop: unsafe fn(&Local, NonNull<CellHeader>),
-    /// Takes a completion that may be one of several, the last one included, which is complete
-    /// only afterwards; gives whom to wake then. At home.
+    /// Takes a completion that may be one of several, the last one included; gives whom to wake
+    /// then. At home.
     ///
     /// # Safety
     ///
@@ -93,7 +93,7 @@ impl CellHeader {
     }
 }
 
-/// Home: the last completion of the cell has come.
+/// Home: the last completion of the cell has come, and [`reaped`] has had it.
 ///
 /// # Safety
 ///
@@ -103,26 +103,28 @@ impl CellHeader {
 pub(crate) unsafe fn complete(local: &Local, cell: NonNull<CellHeader>, outcome: Outcome) {
     // SAFETY: a pending cell stays.
     let header = unsafe { cell.as_ref() };
-    // SAFETY: at home, and pending until the next step.
-    let waker = header.vtable.reaped.and_then(|reaped| unsafe { reaped(local, cell, outcome) });
     // SAFETY: at home, once, says the caller.
     let settled = unsafe { header.completion.complete(outcome) };
     // SAFETY: this is what the completion answered.
     unsafe { act(local, cell, settled) };
-    waker.into_iter().for_each(run::wake);
 }
 
-/// Home: a completion of the cell has come, and more will follow.
+/// Home: a completion of the cell has come, the last one included; gives whom to wake for it. The
+/// operation is still under way: what runs here may drop its future, or cancel it.
 ///
 /// # Safety
 ///
-/// As for [`complete`], but for once.
-pub(crate) unsafe fn go_on(local: &Local, cell: NonNull<CellHeader>, outcome: Outcome) {
+/// As for [`complete`], but for once, and before it.
+#[inline]
+pub(crate) unsafe fn reaped(
+    local: &Local,
+    cell: NonNull<CellHeader>,
+    outcome: Outcome,
+) -> Option<Waker> {
     // SAFETY: a pending cell stays.
     let header = unsafe { cell.as_ref() };
     // SAFETY: at home, and pending.
-    let waker = header.vtable.reaped.and_then(|reaped| unsafe { reaped(local, cell, outcome) });
-    waker.into_iter().for_each(run::wake);
+    header.vtable.reaped.and_then(|reaped| unsafe { reaped(local, cell, outcome) })
 }
 
 /// # Safety
@@ -339,10 +341,12 @@ pub(crate) unsafe fn request_cancel(cell: NonNull<CellHeader>) {
     // SAFETY: the future is there, so the cell is.
     let header = unsafe { cell.as_ref() };
     if header.is_home() {
-        context::with(|local| {
-            // SAFETY: at home; an operation that is done already is not found by the kernel.
-            local.inspect(|local| unsafe { (header.vtable.stop)(local, cell) });
-        });
+        if header.completion.is_pending() {
+            context::with(|local| {
+                // SAFETY: at home, and pending.
+                local.inspect(|local| unsafe { (header.vtable.stop)(local, cell) });
+            });
+        }
         return;
     }
     // SAFETY: the caller is the future.

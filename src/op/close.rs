@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use io_uring::{opcode, squeue, types};
 
-use super::{Op, Operation, SharedFd, Start};
+use super::{AnyFd, DirectFd, Op, Operation, Start};
 
 /// See [`close`].
 #[derive(Debug)]
@@ -17,6 +17,8 @@ enum Closing {
     Owned(OwnedFd),
     /// The kernel was told to close it, so the number may be somebody else's by now.
     GivenAway(RawFd),
+    /// As above, but a place in a ring's table; the descriptor knows whether the kernel was told.
+    Direct(DirectFd),
     /// Others use it.
     Shared,
 }
@@ -31,6 +33,10 @@ enum Closing {
 /// Those of `close(2)`; the descriptor is gone nevertheless.
 /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if there are other owners, such as operations
 /// under way: it is closed when the last of them goes.
+///
+/// A direct descriptor has to be closed on its ring, and is closed all the same if this fails with
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) on another. The kernel does not say of one what
+/// became of earlier writes.
 ///
 /// # Cancel safety
 ///
@@ -50,32 +56,34 @@ enum Closing {
 /// })
 /// # }
 /// ```
-pub fn close(fd: SharedFd) -> Op<Close> {
-    match fd.try_into_owned() {
-        Ok(fd) => Op::new(Close(Closing::Owned(fd))),
-        Err(shared) => {
-            let number = shared.as_raw_fd();
-            drop(shared);
-            let message = format!(
-                "descriptor {number} has other owners, such as operations under way; it is closed \
-                 when the last of them goes"
-            );
-            let error = io::Error::new(io::ErrorKind::ResourceBusy, message);
-            Op::refused(Close(Closing::Shared), error)
+pub fn close(fd: impl Into<AnyFd>) -> Op<Close> {
+    match fd.into() {
+        AnyFd::Shared(fd) => match fd.try_into_owned() {
+            Ok(fd) => Op::new(Close(Closing::Owned(fd))),
+            Err(shared) => {
+                let name = format!("descriptor {}", shared.as_raw_fd());
+                drop(shared);
+                busy(&name)
+            }
+        },
+        AnyFd::Direct(mut fd) => {
+            if fd.is_sole() {
+                return Op::new(Close(Closing::Direct(fd)));
+            }
+            let name = format!("direct descriptor {}", fd.slot());
+            drop(fd);
+            busy(&name)
         }
     }
 }
 
-impl Close {
-    /// From here on the kernel closes it.
-    fn give_away(&mut self) -> RawFd {
-        let number = match std::mem::replace(&mut self.0, Closing::Shared) {
-            Closing::Owned(fd) => fd.into_raw_fd(),
-            Closing::GivenAway(_) | Closing::Shared => unreachable!("an entry is made once"),
-        };
-        self.0 = Closing::GivenAway(number);
-        number
-    }
+fn busy(name: &str) -> Op<Close> {
+    let message = format!(
+        "{name} has other owners, such as operations under way; it is closed when the last of \
+         them goes"
+    );
+    let error = io::Error::new(io::ErrorKind::ResourceBusy, message);
+    Op::refused(Close(Closing::Shared), error)
 }
 
 // SAFETY: the entry points to nothing. The descriptor is the operation's alone.
@@ -84,22 +92,47 @@ unsafe impl Operation for Close {
 
     const STOPS: bool = false;
 
-    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        if let Closing::Direct(fd) = &mut self.0 {
+            let slot = start.slot(fd)?;
+            fd.set_given_away(true);
+            return Ok(opcode::Close::new(types::Fixed(slot)).build());
+        }
         Ok(opcode::Close::new(types::Fd(self.give_away())).build())
     }
 
     /// Whatever the kernel has answered, the number is never closed again: it may be another
     /// file's. The one descriptor that stays open is that of a close which the end of the pool
     /// overtook while it was waiting for a slow file system.
+    ///
+    /// Closing a place in a table asks no file system, so there it is known that a close which was
+    /// cancelled has not begun.
     fn finish(self, result: io::Result<u32>) -> Self::Output {
-        if let (Closing::GivenAway(number), Err(error)) = (&self.0, &result)
-            && error.raw_os_error().is_none()
-        {
-            // SAFETY: an error that is not the kernel's means that the entry was not submitted, so
-            // the descriptor is still the one we owned.
-            drop(unsafe { OwnedFd::from_raw_fd(*number) });
+        let errno = result.as_ref().err().map(io::Error::raw_os_error);
+        match (self.0, errno) {
+            (Closing::GivenAway(number), Some(None)) => {
+                // SAFETY: an error that is not the kernel's means that the entry was not submitted,
+                // so the descriptor is still the one we owned.
+                drop(unsafe { OwnedFd::from_raw_fd(number) });
+            }
+            (Closing::Direct(mut fd), Some(None | Some(libc::ECANCELED))) => {
+                fd.set_given_away(false);
+            }
+            _ => {}
         }
         result.map(drop)
+    }
+}
+
+impl Close {
+    /// From here on the kernel closes it.
+    fn give_away(&mut self) -> RawFd {
+        let number = match std::mem::replace(&mut self.0, Closing::Shared) {
+            Closing::Owned(fd) => fd.into_raw_fd(),
+            _ => unreachable!("an entry is made once, of a descriptor of the process"),
+        };
+        self.0 = Closing::GivenAway(number);
+        number
     }
 }
 

@@ -102,6 +102,20 @@ impl<C> Started<C> {
         content_of(self.cell)
     }
 
+    /// The same, of which the kind of content is not known any more.
+    pub(super) fn without_kind(self) -> Started<()> {
+        Started { cell: ManuallyDrop::new(self).cell, content: PhantomData }
+    }
+
+    /// The same, of which the kind of content is known again.
+    ///
+    /// # Safety
+    ///
+    /// The cell was made for a `D`.
+    pub(super) unsafe fn of_kind<D>(self) -> Started<D> {
+        Started { cell: ManuallyDrop::new(self).cell, content: PhantomData }
+    }
+
     /// Asks for an early end.
     pub(super) fn cancel(&self) {
         // SAFETY: we are the cell's future.

@@ -29,12 +29,14 @@ struct Place {
     /// Keeps the identity of the ring from being reused.
     ring: Arc<Shared>,
     slot: u32,
+    /// The kernel was told to close it.
+    is_given_away: bool,
 }
 
 impl DirectFd {
-    /// Takes over what an operation of the calling thread's ring has put into `slot`.
+    /// Takes over what an operation has put into `slot`.
     pub(crate) fn new(ring: Arc<Shared>, slot: u32) -> Self {
-        Self(Arc::new(Place { ring, slot }))
+        Self(Arc::new(Place { ring, slot, is_given_away: false }))
     }
 
     /// The ring it belongs to.
@@ -50,6 +52,18 @@ impl DirectFd {
     /// Whether it belongs to this ring.
     pub(crate) fn is_of(&self, ring: &Arc<Shared>) -> bool {
         Arc::ptr_eq(&self.0.ring, ring)
+    }
+
+    /// Whether nobody else owns it.
+    pub(super) fn is_sole(&mut self) -> bool {
+        Arc::get_mut(&mut self.0).is_some()
+    }
+
+    /// Says whether the kernel closes it, so that dropping it does not; to be told by the only
+    /// owner.
+    pub(super) fn set_given_away(&mut self, is_given_away: bool) {
+        let place = Arc::get_mut(&mut self.0).expect("there is one owner");
+        place.is_given_away = is_given_away;
     }
 
     /// The error of an operation on a ring that it does not belong to.
@@ -71,8 +85,64 @@ impl fmt::Debug for DirectFd {
     }
 }
 
+/// The table of one ring, for an operation that puts files into it.
+#[derive(Clone)]
+pub(crate) struct DirectTable {
+    ring: Arc<Shared>,
+    places: u32,
+}
+
+impl DirectTable {
+    /// The table of `ring`, which is there and has so many places.
+    pub(crate) fn new(ring: Arc<Shared>, places: u32) -> Self {
+        Self { ring, places }
+    }
+
+    /// Takes over the file that the kernel has put into the place it names, of a table that it was
+    /// told to choose from.
+    pub(crate) fn take_over(table: Option<&Self>, result: io::Result<u32>) -> io::Result<DirectFd> {
+        let Some(table) = table else {
+            // The operation has not been started: it is told of the table before.
+            return Err(result.err().unwrap_or_else(|| io::ErrorKind::Other.into()));
+        };
+        match result {
+            Ok(slot) => Ok(DirectFd::new(table.ring.clone(), slot)),
+            Err(error) => Err(table.explain(error)),
+        }
+    }
+
+    /// The ring it belongs to.
+    pub(super) fn runtime(&self) -> Runtime {
+        Runtime::new(self.ring.clone())
+    }
+
+    /// What the kernel's error means for an operation that needs a free place.
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.raw_os_error() != Some(libc::ENFILE) {
+            return error;
+        }
+        let message = format!(
+            "no place is free in the table of direct descriptors of ring {}, which has {} \
+             (ENFILE); close some, or make it larger with Builder::direct_descriptors and, if \
+             that is more than files may be open, `ulimit -n`",
+            self.ring.index, self.places
+        );
+        io::Error::new(io::ErrorKind::QuotaExceeded, message)
+    }
+}
+
+impl fmt::Debug for DirectTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ring, places) = (self.ring.index, self.places);
+        f.debug_struct("DirectTable").field("ring", &ring).field("places", &places).finish()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        if self.is_given_away {
+            return;
+        }
         let is_home = std::ptr::eq(self.ring.mailbox, context::here());
         if is_home {
             return close(self.slot);

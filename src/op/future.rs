@@ -63,15 +63,22 @@ impl<O: Operation> Op<O> {
     pub(super) fn adjust(mut self, change: impl FnOnce(&mut O)) -> Self {
         match &mut self.state {
             State::Unstarted(operation, _) | State::Refused(operation, _) => change(operation),
-            _ => panic!("what an operation asks for has to be said before it is polled"),
+            _ => panic!("{LATE}"),
         }
         self
     }
 
-    /// Sets `flags` in the entry, of an operation that has not begun.
+    /// Sets `flags` in the entry.
+    ///
+    /// # Panics
+    ///
+    /// If the entry is made already.
+    #[track_caller]
     pub(super) fn add_flags(&mut self, added: squeue::Flags) {
-        if let State::Unstarted(_, flags) = &mut self.state {
-            *flags |= added;
+        match &mut self.state {
+            State::Unstarted(_, flags) => *flags |= added,
+            State::Refused(..) => {}
+            _ => panic!("{LATE}"),
         }
     }
 
@@ -244,13 +251,17 @@ pub(super) fn cancelled() -> io::Error {
     io::Error::from_raw_os_error(libc::ECANCELED)
 }
 
-pub(super) fn not_on_a_ring() -> io::Error {
+pub(crate) fn not_on_a_ring() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         "this is no thread of a ring, so there is no ring to start the operation on; \
          await it in a task of a pool",
     )
 }
+
+/// Said to who links, drains or limits an operation that is under way.
+pub(super) const LATE: &str =
+    "how an operation is done, after what and for how long has to be said before it is polled";
 
 struct Types<O>(PhantomData<O>);
 

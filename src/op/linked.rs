@@ -11,7 +11,7 @@ use std::{fmt, io};
 
 use io_uring::squeue;
 
-use super::future::{cancelled, not_on_a_ring};
+use super::future::{LATE, cancelled, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
 
@@ -216,6 +216,10 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// [`InvalidInput`](io::ErrorKind::InvalidInput). If one of them cannot be submitted, it gives the
 /// reason, and the others `ECANCELED`.
 ///
+/// # Panics
+///
+/// If an operation that another one follows has been polled already.
+///
 /// # Cancel safety
 ///
 /// As for each of the operations.
@@ -231,8 +235,8 @@ impl<L: Steps> fmt::Debug for Linked<L> {
 /// pool.block_on(async {
 ///     let file = op::openat2(None, &path, libc::O_CREAT | libc::O_RDWR, 0o600).await?;
 /// #   std::fs::remove_file(&path)?;
-///     let pieces = [("salt", 0), (" and ", 4), ("pepper", 9)];
-///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece, offset));
+///     let pieces = [(&b"salt"[..], 0), (b" and ", 4), (b"pepper", 9)];
+///     let writes = pieces.map(|(piece, offset)| op::write_at(&file, piece.to_vec(), offset));
 ///     for written in op::link(Vec::from(writes)).await {
 ///         written?;
 ///     }
@@ -255,6 +259,10 @@ pub fn link<L: Steps>(mut steps: L) -> Linked<L> {
 /// # Errors
 ///
 /// As for [`link`], except that what follows a failed operation is done nevertheless.
+///
+/// # Panics
+///
+/// As for [`link`].
 ///
 /// # Cancel safety
 ///
@@ -364,14 +372,24 @@ macro_rules! longer_chains {
         impl<$($step: Step),+> Linked<($($step,)+)> {
             /// Lets `next` begin when the last operation of the chain has succeeded in full; see
             /// [`Op::link`].
+            ///
+            /// # Panics
+            ///
+            /// If the chain has been polled.
             pub fn link<Next: Step>(mut self, next: Next) -> Linked<($($step,)+ Next)> {
+                assert!(!self.is_started, "{LATE}");
                 self.steps.$last.add_link(squeue::Flags::IO_LINK);
                 Linked::new(($(self.steps.$at,)+ next))
             }
 
             /// Lets `next` begin when the last operation of the chain has ended; see
             /// [`Op::hard_link`].
+            ///
+            /// # Panics
+            ///
+            /// If the chain has been polled.
             pub fn hard_link<Next: Step>(mut self, next: Next) -> Linked<($($step,)+ Next)> {
+                assert!(!self.is_started, "{LATE}");
                 self.steps.$last.add_link(squeue::Flags::IO_HARDLINK);
                 Linked::new(($(self.steps.$at,)+ next))
             }

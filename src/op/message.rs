@@ -6,7 +6,7 @@ use std::{fmt, io, mem};
 use io_uring::{opcode, squeue};
 
 use super::control::{ControlMessage, ControlMessages, ControlRoom};
-use super::position::{IoVecs, check_count};
+use super::position::IoVecs;
 use super::transfer::sending;
 use super::{AnyFd, Descriptor, Op, Operation, SocketAddress, Start};
 use crate::buf::{
@@ -141,14 +141,9 @@ pub fn sendmsg<B: IoBuf>(
     control: ControlMessages,
     flags: i32,
 ) -> Op<SendMessage<B>> {
-    let checked = check_count(buffers.len());
     let (fd, vectors, header) = (fd.to_any_fd(), IoVecs::default(), Header::new());
     let flags = sending(flags);
-    let operation = SendMessage { fd, buffers, address, control, flags, vectors, header };
-    match checked {
-        Ok(()) => Op::new(operation),
-        Err(error) => Op::refused(operation, error),
-    }
+    Op::new(SendMessage { fd, buffers, address, control, flags, vectors, header })
 }
 
 // SAFETY: the entry points to the header, which is part of `self`. That points to the address,
@@ -159,8 +154,7 @@ unsafe impl<B: IoBuf> Operation for SendMessage<B> {
     type Output = BufResult<usize, Vec<B>>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        let part = |buffer: &B| (buffer.ptr().cast_mut(), buffer.initialized_len());
-        self.vectors = IoVecs::new(self.buffers.iter().map(part));
+        self.vectors = IoVecs::to_write_from(&self.buffers)?;
         self.header.set_vectors(&self.vectors);
         if let Some(address) = &self.address {
             self.header.set_address(address.ptr(), address.len());
@@ -258,8 +252,7 @@ pub fn recvmsg<B: IoBufMut>(
     control_capacity: usize,
     flags: i32,
 ) -> Op<RecvMessage<B>> {
-    let checked = check_count(buffers.len());
-    let operation = RecvMessage {
+    Op::new(RecvMessage {
         fd: fd.to_any_fd(),
         buffers,
         address: SocketAddress::empty(),
@@ -267,11 +260,7 @@ pub fn recvmsg<B: IoBufMut>(
         flags: receiving(flags),
         vectors: IoVecs::default(),
         header: Header::new(),
-    };
-    match checked {
-        Ok(()) => Op::new(operation),
-        Err(error) => Op::refused(operation, error),
-    }
+    })
 }
 
 /// The flags of whatever receives messages.
@@ -285,8 +274,7 @@ unsafe impl<B: IoBufMut> Operation for RecvMessage<B> {
     type Output = BufResult<Received, Vec<B>>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        let parts = self.buffers.iter_mut().map(|buffer| (buffer.ptr_mut(), buffer.capacity()));
-        self.vectors = IoVecs::new(parts);
+        self.vectors = IoVecs::to_read_into(&mut self.buffers)?;
         self.header.set_vectors(&self.vectors);
         self.header.set_room(&mut self.address, &mut self.control);
         Ok(opcode::RecvMsg::new(start.target(&self.fd)?, &raw mut self.header.header)

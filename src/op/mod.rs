@@ -7,6 +7,7 @@
 //! One small file a family: each operation is a struct with what the kernel needs, and an
 //! [`Operation`] that says how to submit it and what its result means.
 
+mod accept_multishot;
 pub(crate) mod address;
 mod advise;
 mod cancel;
@@ -17,8 +18,12 @@ mod content;
 pub(crate) mod control;
 mod descriptor;
 mod direct;
+mod direct_move;
+mod direct_open;
 mod epoll;
 mod fields;
+mod fixed;
+mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
@@ -37,22 +42,29 @@ mod range;
 pub mod raw;
 mod read;
 pub(crate) mod rest;
+mod returning;
+mod send_zc;
+mod shots;
 mod socket;
+mod socket_option;
 mod splice;
 mod start;
 mod statx;
 mod sync;
 mod timed;
 mod timeout;
+mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
 mod xattr;
+mod zero_copy;
 
 use std::io;
 
 use io_uring::squeue;
 
+pub use accept_multishot::{AcceptMultishot, accept_multishot};
 pub use address::SocketAddress;
 pub use advise::{Fadvise, Madvise, fadvise, madvise};
 pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
@@ -61,9 +73,20 @@ pub use command::{UringCmd, uring_cmd};
 pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
+pub use direct_move::{InstallFd, RegisterFd};
+pub use direct_open::{
+    AcceptDirect, OpenAt2Direct, PipeDirect, SocketDirect, accept_direct, openat2_direct,
+    pipe_direct, socket_direct,
+};
 pub use epoll::{EpollCtl, EpollWait, epoll_ctl, epoll_wait};
+pub use fixed::{ReadFixed, WriteFixed, read_fixed, read_fixed_at, write_fixed, write_fixed_at};
+pub use fixed_vectored::{
+    ReadVectoredFixed, WriteVectoredFixed, readv_fixed, readv_fixed_at, writev_fixed,
+    writev_fixed_at,
+};
 pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv, futex_wake};
 pub use future::Op;
+pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
@@ -72,12 +95,17 @@ pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};
 pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
-pub use poll::{PollAdd, poll_add};
+pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
+pub use returning::Returning;
+pub use send_zc::{SendMsgZc, SendZc, send_zc, sendmsg_zc, sendto_zc};
 pub use socket::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, accept, bind, connect, listen, shutdown,
     socket,
+};
+pub use socket_option::{
+    GetSockOpt, OptionValue, QueuedBytes, SetSockOpt, getsockopt, setsockopt, siocinq, siocoutq,
 };
 pub use splice::{Splice, Tee, splice, tee};
 pub use start::Start;
@@ -85,10 +113,12 @@ pub use statx::{Statx, statx};
 pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
+pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
 pub use transfer::{Recv, Send, SendTo, recv, send, sendto};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 pub use xattr::{GetXattr, SetXattr, fgetxattr, fsetxattr, getxattr, setxattr};
+pub use zero_copy::{ZERO_COPY_MIN, ZeroCopy, ZeroCopyOperation};
 
 /// What an operation asks of the kernel, and what the answer means.
 ///

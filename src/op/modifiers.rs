@@ -14,6 +14,10 @@ impl<O: Operation> Op<O> {
     /// transfers less than it was to, `next` is cancelled and gives
     /// [`ECANCELED`](libc::ECANCELED). See [`link`](super::link()) for longer chains.
     ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
+    ///
     /// # Examples
     ///
     /// ```
@@ -42,6 +46,10 @@ impl<O: Operation> Op<O> {
     /// Since Linux 5.5.
     ///
     /// See [`hard_link`](super::hard_link()).
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     pub fn hard_link<N: Step>(mut self, next: N) -> Linked<(Self, N)> {
         self.add_flags(squeue::Flags::IO_HARDLINK);
         Linked::new((self, next))
@@ -54,6 +62,10 @@ impl<O: Operation> Op<O> {
     /// other tasks wait, and for all of them. So an operation that never ends, such as an accept
     /// that nobody connects to, holds up all that the ring is given from then on, until it is
     /// cancelled. The ring does this itself, with any kernel.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///
@@ -73,6 +85,10 @@ impl<O: Operation> Op<O> {
     ///
     /// For what is known to block, such as opening a file on a slow disk. Each such operation takes
     /// one of the ring's few kernel threads, and costs some microseconds more.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///
@@ -94,6 +110,10 @@ impl<O: Operation> Op<O> {
     /// If time is up it fails with [`TimedOut`](std::io::ErrorKind::TimedOut), and gives back what
     /// it owns. An operation that wins the race gives its result. One that the kernel cannot stop,
     /// such as a read of a disk that is under way, gives its result too, late.
+    ///
+    /// # Panics
+    ///
+    /// If the operation has been polled.
     ///
     /// # Examples
     ///

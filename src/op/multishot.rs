@@ -4,8 +4,8 @@
 //!
 //! A *shot* is one completion of a multishot operation; it is *armed* from its submission to its
 //! last completion, which the kernel may send at any time: an error, a full completion queue, no
-//! buffer left. The cell holds the operation, which the kernel uses, and a queue of items behind a
-//! mutex, which home fills and the stream empties, wherever it is.
+//! buffer left. The cell holds the operation, which the kernel uses, and a queue of items
+//! ([`Shots`]), which home fills and the stream empties, wherever it is.
 //!
 //! * **Home** makes an item of each completion at once, so that a descriptor or a buffer it names
 //!   has an owner before anybody asks for it, and puts it into the queue. If the stream is gone,
@@ -21,14 +21,14 @@
 //! out all that was queued. A consumer that does not come leaves things where the kernel keeps
 //! them anyway: in the backlog of a listener, in the buffer of a socket.
 //!
-//! # No lost wake
+//! # Ends
 //!
-//! The waker is in the queue, under the mutex, taken with the push. After the last push the stream
-//! may find the queue at its end before home has settled the cell; then it leaves its waker in the
-//! cell's [`Completion`](crate::completion), which home takes when it settles. Wakers are called
-//! and dropped, and items dropped, with nothing locked.
+//! A last completion that says [`ECANCELED`](libc::ECANCELED) because we asked for it, or because
+//! the ring it was on stops, is no item: the stream arms again, or is at its end if that was asked
+//! for. Every other last completion is given to the operation, which makes an item of it first, and
+//! then says how to go on.
 
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -36,16 +36,17 @@ use std::task::{Context, Poll, Waker};
 use std::{fmt, io, mem};
 
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use io_uring::{cqueue, squeue};
 
 use super::Start;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
 use super::future::{cancelled, check_opcode, into_result, not_on_a_ring, stop, user_data_of};
+use super::shots::Shots;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
-use crate::primitives::{Mutex, lock};
 use crate::task::run::shielded;
 
 /// What a multishot operation asks of the kernel, and what its completions mean.
@@ -134,6 +135,8 @@ const WAITING_MAX: usize = 64;
 pub struct Multishot<M: MultishotOperation> {
     state: State<M>,
     waiting_max: usize,
+    /// It is not armed again.
+    is_ending: bool,
 }
 
 enum State<M: MultishotOperation> {
@@ -146,19 +149,10 @@ enum State<M: MultishotOperation> {
 /// What is in the cell.
 struct Armed<M: MultishotOperation> {
     operation: M,
-    queue: Mutex<Queue<io::Result<M::Item>>>,
-}
-
-struct Queue<T> {
-    items: VecDeque<T>,
-    waker: Option<Waker>,
-    waiting_max: usize,
-    /// The last completion has come.
-    is_last: bool,
-    /// The kernel was told to stop because too many items wait.
-    is_held_back: bool,
-    /// The stream is gone: nobody takes items any more.
-    is_abandoned: bool,
+    shots: Shots<io::Result<M::Item>>,
+    /// The last completion is what became of a request to stop. Written by home before it settles
+    /// the cell, and read by the stream afterwards.
+    was_stopped: Cell<bool>,
 }
 
 impl<M: MultishotOperation> Unpin for Multishot<M> {}
@@ -166,7 +160,7 @@ impl<M: MultishotOperation> Unpin for Multishot<M> {}
 impl<M: MultishotOperation> Multishot<M> {
     /// The stream of an operation; of one of the caller's own, too.
     pub fn new(operation: M) -> Self {
-        Self { state: State::Idle(operation), waiting_max: WAITING_MAX }
+        Self { state: State::Idle(operation), waiting_max: WAITING_MAX, is_ending: false }
     }
 
     /// How many items may wait before the kernel is told to stop, 64 unless said otherwise; at
@@ -176,22 +170,65 @@ impl<M: MultishotOperation> Multishot<M> {
         self
     }
 
+    /// Asks the kernel to stop. What it has delivered by then still comes, and then the end: so
+    /// nothing is lost, other than by dropping the stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use ringpool::op::{self, SharedFd};
+    /// use std::net::TcpStream;
+    /// use std::os::fd::OwnedFd;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let clients = [(); 3].map(|()| TcpStream::connect(listener.local_addr().unwrap()));
+    /// let listener = SharedFd::from(OwnedFd::from(listener));
+    /// let accepted = pool.block_on(async {
+    ///     let mut connections = op::accept_multishot(&listener);
+    ///     let first = connections.next().await;
+    ///     connections.stop();
+    ///     1 + connections.count().await
+    /// });
+    /// assert_eq!(accepted, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop(&mut self) {
+        self.is_ending = true;
+        match &self.state {
+            State::Armed(started) => {
+                if shots_of::<M>(started).begin_stop() {
+                    started.cancel();
+                }
+            }
+            State::Idle(_) => self.state = State::Ended,
+            State::Ended => {}
+        }
+    }
+
     /// The next item, or the end.
     pub fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<M::Item>>> {
         loop {
+            if matches!(self.state, State::Ended) {
+                return Poll::Ready(None);
+            }
+            // Errors count as well: who goes on after each must not keep the ring busy.
+            if coop::poll_proceed(cx).is_pending() {
+                return Poll::Pending;
+            }
             match &mut self.state {
                 State::Idle(operation) => {
                     let Poll::Ready(ready) = operation.poll_ready(cx) else { return Poll::Pending };
                     if let Err(error) = ready.and_then(|()| self.arm()) {
+                        coop::spend();
                         return Poll::Ready(Some(Err(error)));
                     }
                 }
-                State::Ended => return Poll::Ready(None),
                 State::Armed(started) => {
-                    if coop::poll_proceed(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    match poll_queue::<M>(started, cx) {
+                    match shots_of::<M>(started).poll(cx.waker()) {
                         Poll::Pending => return Poll::Pending,
                         Poll::Ready(Some(item)) => {
                             coop::spend();
@@ -204,6 +241,7 @@ impl<M: MultishotOperation> Multishot<M> {
                     let Some(outcome) = polled else { return Poll::Pending };
                     self.disarm(outcome);
                 }
+                State::Ended => {}
             }
         }
     }
@@ -214,11 +252,11 @@ impl<M: MultishotOperation> Multishot<M> {
             unreachable!("called on what is armed");
         };
         // SAFETY: the outcome has been given to us.
-        let Armed { mut operation, queue } = unsafe { started.into_content() };
-        let is_held_back = lock(&queue).is_held_back;
-        let was_stopped = is_held_back && outcome.result == -libc::ECANCELED;
-        let again = was_stopped || matches!(operation.after(Shot { outcome }), After::Again);
-        if again {
+        let Armed { mut operation, was_stopped, .. } = unsafe { started.into_content() };
+        if self.is_ending {
+            return;
+        }
+        if was_stopped.get() || matches!(operation.after(Shot { outcome }), After::Again) {
             self.state = State::Idle(operation);
         }
     }
@@ -232,9 +270,9 @@ impl<M: MultishotOperation> Multishot<M> {
             let State::Idle(operation) = mem::replace(&mut self.state, State::Ended) else {
                 unreachable!("called on what is not armed");
             };
-            let queue = Mutex::new(Queue::new(self.waiting_max));
+            let shots = Shots::new(self.waiting_max);
+            let content = Armed { operation, shots, was_stopped: Cell::new(false) };
             let waker = Waker::noop().clone();
-            let content = Armed { operation, queue };
             let mut fresh = Fresh::new(local, Types::<M>::VTABLE, waker, content);
             let mut start = Start::new(local, squeue::Flags::empty());
             let entry = fresh.content().operation.entry(&mut start);
@@ -264,78 +302,25 @@ impl<M: MultishotOperation> Multishot<M> {
         }
     }
 
-    /// Asks the kernel to stop. What has been delivered still comes, and then what the operation
-    /// makes of [`ECANCELED`](libc::ECANCELED).
-    pub(crate) fn request_stop(&mut self) {
-        if let State::Armed(started) = &self.state {
-            started.cancel();
-        }
-    }
-}
-
-impl<T> Queue<T> {
-    fn new(waiting_max: usize) -> Self {
-        Self {
-            items: VecDeque::new(),
-            waker: None,
-            waiting_max,
-            is_last: false,
-            is_held_back: false,
-            is_abandoned: false,
-        }
+    /// Whether [`stop`](Self::stop) was called, or the end has come.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending || matches!(self.state, State::Ended)
     }
 }
 
 /// What home and the stream share, in the cell of `started`.
-fn queue_of<M: MultishotOperation>(
-    started: &Started<Armed<M>>,
-) -> &Mutex<Queue<io::Result<M::Item>>> {
+fn shots_of<M: MultishotOperation>(started: &Started<Armed<M>>) -> &Shots<io::Result<M::Item>> {
     // SAFETY: we are the future, so the cell is there and full; the queue is made to be shared.
-    unsafe { &(*started.content()).queue }
-}
-
-/// The next item; none if the last completion has come and there is none left.
-fn poll_queue<M: MultishotOperation>(
-    started: &Started<Armed<M>>,
-    cx: &Context<'_>,
-) -> Poll<Option<io::Result<M::Item>>> {
-    let mutex = queue_of::<M>(started);
-    let mut queue = lock(mutex);
-    if let Some(item) = queue.items.pop_front() {
-        return Poll::Ready(Some(item));
-    }
-    if queue.is_last {
-        return Poll::Ready(None);
-    }
-    if queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-        return Poll::Pending;
-    }
-    drop(queue);
-    // The user's code, so outside the lock.
-    let mut waker = Some(cx.waker().clone());
-    let mut queue = lock(mutex);
-    if queue.items.is_empty() && !queue.is_last {
-        mem::swap(&mut queue.waker, &mut waker);
-        drop(queue);
-        drop(waker);
-        return Poll::Pending;
-    }
-    let item = queue.items.pop_front();
-    drop(queue);
-    drop(waker);
-    Poll::Ready(item)
+    unsafe { &(*started.content()).shots }
 }
 
 impl<M: MultishotOperation> Drop for Multishot<M> {
     fn drop(&mut self) {
-        let State::Armed(started) = &self.state else { return };
-        let (items, waker) = {
-            let mut queue = lock(queue_of::<M>(started));
-            queue.is_abandoned = true;
-            (mem::take(&mut queue.items), queue.waker.take())
-        };
-        drop(items);
-        drop(waker);
+        if let State::Armed(started) = &self.state {
+            let (items, waker) = shots_of::<M>(started).abandon();
+            drop(items);
+            drop(waker);
+        }
     }
 }
 
@@ -344,6 +329,12 @@ impl<M: MultishotOperation> Stream for Multishot<M> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_item(cx)
+    }
+}
+
+impl<M: MultishotOperation> FusedStream for Multishot<M> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Ended)
     }
 }
 
@@ -384,28 +375,24 @@ unsafe fn reaped<M: MultishotOperation>(
     // SAFETY: pending, so it is full; the kernel reads it and nobody changes it.
     let operation = unsafe { &(*content).operation };
     // SAFETY: as above; the queue is made to be shared.
-    let mutex = unsafe { &(*content).queue };
-    let mut item = None;
-    // It may be the user's.
-    let _ = shielded(|| item = operation.item(Shot { outcome }));
+    let shots = unsafe { &(*content).shots };
     let is_last = !cqueue::more(outcome.flags);
-    let mut queue = lock(mutex);
-    queue.is_last = is_last;
-    if queue.is_abandoned {
-        drop(queue);
-        let _ = shielded(|| drop(item));
-        return None;
+    let is_cancelled = is_last && outcome.result == -libc::ECANCELED;
+    let was_stopped = is_cancelled && (local.stopping.get() || shots.is_told_to_stop());
+    let mut item = None;
+    if was_stopped {
+        // SAFETY: as above; the stream reads it only when the cell is settled.
+        unsafe { &(*content).was_stopped }.set(true);
+    } else {
+        // It may be the user's.
+        let _ = shielded(|| item = operation.item(Shot { outcome }));
     }
-    queue.items.extend(item);
-    let is_too_much = queue.items.len() >= queue.waiting_max;
-    let holds_back = !is_last && !queue.is_held_back && is_too_much;
-    queue.is_held_back |= holds_back;
-    let waker = queue.waker.take();
-    drop(queue);
-    if holds_back {
+    let pushed = shots.push(item, is_last);
+    if pushed.holds_back {
         local.ring.borrow_mut().cancel(cell);
     }
-    waker
+    let _ = shielded(|| drop(pushed.unwanted));
+    pushed.waker
 }
 
 /// Nobody waits, and what was queued has been dropped.

@@ -4,9 +4,9 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::position::{CURRENT, IoVecs, at, check_count};
+use super::position::{CURRENT, IoVecs, at};
 use super::{AnyFd, Descriptor, Op, Operation, Start};
-use crate::buf::{BufResult, IoBufMut, entry_len, finish_read, finish_read_vectored};
+use crate::buf::{BufResult, IoBufMut, IoBufsMut, entry_len, finish_read, finish_read_vectored};
 
 /// See [`read`] and [`read_at`].
 #[derive(Debug)]
@@ -147,28 +147,17 @@ unsafe impl<B: IoBufMut> Operation for Read<B> {
 #[derive(Debug)]
 pub struct ReadVectored<B> {
     fd: AnyFd,
-    buffers: Vec<B>,
+    buffers: B,
     vectors: IoVecs,
     position: u64,
     rw_flags: i32,
 }
 
-impl<B: IoBufMut> ReadVectored<B> {
-    fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
-        let checked = check_count(buffers.len());
-        let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
-        let operation = Self { fd, buffers, vectors, position, rw_flags: 0 };
-        match checked {
-            Ok(()) => Op::new(operation),
-            Err(error) => Op::refused(operation, error),
-        }
-    }
-}
-
 /// Reads from `offset` into several buffers, one after the other: `IORING_OP_READV`.
 /// Since Linux 5.1.
 ///
-/// Each is filled up to its capacity before the next one is. Those that are not reached are empty
+/// They are a vector, a boxed slice or an array of buffers, or a tuple of different ones. Each is
+/// filled up to its capacity before the next one is. Those that are not reached are empty
 /// afterwards, as far as their type can be.
 ///
 /// # Errors
@@ -191,16 +180,26 @@ impl<B: IoBufMut> ReadVectored<B> {
 ///     let zero = op::openat2(None, "/dev/zero", libc::O_RDONLY, 0).await?;
 ///     let (count, buffers) = op::readv_at(&zero, vec![[1; 3], [2; 3]], 0).await?;
 ///     assert_eq!((count, buffers), (6, vec![[0; 3], [0; 3]]));
+///     let head_and_body = ([9; 2], vec![9; 3]);
+///     let (count, head_and_body) = op::readv_at(&zero, head_and_body, 0).await?;
+///     assert_eq!((count, head_and_body), (5, ([0; 2], vec![0; 3])));
 ///     Ok(())
 /// })
 /// # }
 /// ```
-pub fn readv_at<B: IoBufMut>(
+pub fn readv_at<B: IoBufsMut>(
     fd: &impl Descriptor,
-    buffers: Vec<B>,
+    buffers: B,
     offset: u64,
 ) -> Op<ReadVectored<B>> {
-    ReadVectored::make(fd, buffers, at(offset))
+    let vectors = IoVecs::default();
+    Op::new(ReadVectored {
+        fd: fd.to_any_fd(),
+        buffers,
+        vectors,
+        position: at(offset),
+        rw_flags: 0,
+    })
 }
 
 /// Reads from the file's position into several buffers, one after the other: `IORING_OP_READV`
@@ -233,11 +232,12 @@ pub fn readv_at<B: IoBufMut>(
 /// })
 /// # }
 /// ```
-pub fn readv<B: IoBufMut>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<ReadVectored<B>> {
-    ReadVectored::make(fd, buffers, CURRENT)
+pub fn readv<B: IoBufsMut>(fd: &impl Descriptor, buffers: B) -> Op<ReadVectored<B>> {
+    let vectors = IoVecs::default();
+    Op::new(ReadVectored { fd: fd.to_any_fd(), buffers, vectors, position: CURRENT, rw_flags: 0 })
 }
 
-impl<B: IoBufMut> Op<ReadVectored<B>> {
+impl<B: IoBufsMut> Op<ReadVectored<B>> {
     /// Says how to read, by flags of `preadv2(2)`; those of [`Read`] are told of there.
     ///
     /// # Panics
@@ -251,12 +251,11 @@ impl<B: IoBufMut> Op<ReadVectored<B>> {
 
 // SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
 // does the descriptor, and leaves the vectors that hold them alone.
-unsafe impl<B: IoBufMut> Operation for ReadVectored<B> {
-    type Output = BufResult<usize, Vec<B>>;
+unsafe impl<B: IoBufsMut> Operation for ReadVectored<B> {
+    type Output = BufResult<usize, B>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        let parts = self.buffers.iter_mut().map(|buffer| (buffer.ptr_mut(), buffer.capacity()));
-        self.vectors = IoVecs::new(parts);
+        self.vectors = IoVecs::to_read_into(&mut self.buffers)?;
         Ok(opcode::Readv::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
             .rw_flags(self.rw_flags)

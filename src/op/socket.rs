@@ -161,8 +161,8 @@ pub struct Accept {
 
 /// Takes the next connection of a listening socket: `IORING_OP_ACCEPT`. Since Linux 5.5.
 ///
-/// Gives the connection's descriptor, which is closed on exec, and the peer's address. The listening
-/// socket must not be in non-blocking mode, in which the kernel does not wait.
+/// Gives the connection's descriptor, which is closed on exec, and the peer's address. The
+/// listening socket must not be in non-blocking mode, in which the kernel does not wait.
 ///
 /// # Errors
 ///

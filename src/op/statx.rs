@@ -49,7 +49,8 @@ pub struct Statx {
 /// # }
 /// ```
 pub fn statx(directory: Option<&SharedFd>, path: impl AsRef<Path>, flags: i32) -> Op<Statx> {
-    let (mask, answer) = (libc::STATX_BASIC_STATS | libc::STATX_BTIME, MaybeUninit::zeroed());
+    let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
+    let answer = MaybeUninit::zeroed();
     match Place::new(directory, path.as_ref()) {
         Ok(place) => Op::new(Statx { place, flags, mask, answer }),
         Err((place, error)) => Op::refused(Statx { place, flags, mask, answer }, error),

@@ -76,6 +76,8 @@ impl<O: Operation> sealed::Member for Timed<O> {
 impl<O: Operation> sealed::Step for Timed<O> {
     fn add_link(&mut self, flags: squeue::Flags) {
         self.limit.add_flags(flags);
+        // What follows is linked to the limit, but it is the operation that fails.
+        self.operation.add_flags(flags);
     }
 }
 

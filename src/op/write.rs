@@ -4,9 +4,9 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::position::{CURRENT, IoVecs, at, check_count};
+use super::position::{CURRENT, IoVecs, at};
 use super::{AnyFd, Descriptor, Op, Operation, Start};
-use crate::buf::{BufResult, IoBuf, entry_len, finish_write};
+use crate::buf::{BufResult, IoBuf, IoBufs, entry_len, finish_write};
 
 /// See [`write`](write()) and [`write_at`].
 #[derive(Debug)]
@@ -156,28 +156,17 @@ unsafe impl<B: IoBuf> Operation for Write<B> {
 #[derive(Debug)]
 pub struct WriteVectored<B> {
     fd: AnyFd,
-    buffers: Vec<B>,
+    buffers: B,
     vectors: IoVecs,
     position: u64,
     rw_flags: i32,
 }
 
-impl<B: IoBuf> WriteVectored<B> {
-    fn make(fd: &impl Descriptor, buffers: Vec<B>, position: u64) -> Op<Self> {
-        let checked = check_count(buffers.len());
-        let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
-        let operation = Self { fd, buffers, vectors, position, rw_flags: 0 };
-        match checked {
-            Ok(()) => Op::new(operation),
-            Err(error) => Op::refused(operation, error),
-        }
-    }
-}
-
 /// Writes the bytes of several buffers at `offset`, one after the other: `IORING_OP_WRITEV`.
 /// Since Linux 5.1.
 ///
-/// It may write fewer than they have, as [`write_at`] does.
+/// They are a vector, a boxed slice or an array of buffers, or a tuple of different ones. It may
+/// write fewer bytes than they have, as [`write_at`] does.
 ///
 /// # Errors
 ///
@@ -205,12 +194,15 @@ impl<B: IoBuf> WriteVectored<B> {
 /// })
 /// # }
 /// ```
-pub fn writev_at<B: IoBuf>(
-    fd: &impl Descriptor,
-    buffers: Vec<B>,
-    offset: u64,
-) -> Op<WriteVectored<B>> {
-    WriteVectored::make(fd, buffers, at(offset))
+pub fn writev_at<B: IoBufs>(fd: &impl Descriptor, buffers: B, offset: u64) -> Op<WriteVectored<B>> {
+    let vectors = IoVecs::default();
+    Op::new(WriteVectored {
+        fd: fd.to_any_fd(),
+        buffers,
+        vectors,
+        position: at(offset),
+        rw_flags: 0,
+    })
 }
 
 /// Writes the bytes of several buffers at the file's position, one after the other:
@@ -238,15 +230,18 @@ pub fn writev_at<B: IoBuf>(
 ///     let null = op::openat2(None, "/dev/null", libc::O_WRONLY, 0).await?;
 ///     let (count, _) = op::writev(&null, vec![vec![1; 10], vec![2; 20]]).await?;
 ///     assert_eq!(count, 30);
+///     let (count, _) = op::writev(&null, ("head", vec![2; 20])).await?;
+///     assert_eq!(count, 24);
 ///     Ok(())
 /// })
 /// # }
 /// ```
-pub fn writev<B: IoBuf>(fd: &impl Descriptor, buffers: Vec<B>) -> Op<WriteVectored<B>> {
-    WriteVectored::make(fd, buffers, CURRENT)
+pub fn writev<B: IoBufs>(fd: &impl Descriptor, buffers: B) -> Op<WriteVectored<B>> {
+    let vectors = IoVecs::default();
+    Op::new(WriteVectored { fd: fd.to_any_fd(), buffers, vectors, position: CURRENT, rw_flags: 0 })
 }
 
-impl<B: IoBuf> Op<WriteVectored<B>> {
+impl<B: IoBufs> Op<WriteVectored<B>> {
     /// Says how to write, by flags of `pwritev2(2)`; those of [`Write`] are told of there.
     ///
     /// # Panics
@@ -260,12 +255,11 @@ impl<B: IoBuf> Op<WriteVectored<B>> {
 
 // SAFETY: the entry points to the list and the list to the buffers; the operation owns both, as it
 // does the descriptor, and leaves the vectors that hold them alone. The kernel only reads them.
-unsafe impl<B: IoBuf> Operation for WriteVectored<B> {
-    type Output = BufResult<usize, Vec<B>>;
+unsafe impl<B: IoBufs> Operation for WriteVectored<B> {
+    type Output = BufResult<usize, B>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        let part = |buffer: &B| (buffer.ptr().cast_mut(), buffer.initialized_len());
-        self.vectors = IoVecs::new(self.buffers.iter().map(part));
+        self.vectors = IoVecs::to_write_from(&self.buffers)?;
         Ok(opcode::Writev::new(start.target(&self.fd)?, self.vectors.as_ptr(), self.vectors.len())
             .offset(self.position)
             .rw_flags(self.rw_flags)

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
+use super::buffers::BufferTable;
 use super::draining::Draining;
+use super::file_table::FileTable;
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -27,9 +29,11 @@ pub(crate) struct Ring {
     in_flight: usize,
     /// Those of them that the kernel was asked to stop.
     to_stop: Stopping,
+    files: FileTable,
     pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
+    buffers: BufferTable,
 }
 
 /// An entry that found the queue full.
@@ -48,9 +52,16 @@ impl Ring {
             backlog: VecDeque::new(),
             in_flight: 0,
             to_stop: Stopping::default(),
+            files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
             enters: 0,
+            buffers: BufferTable::default(),
         }
+    }
+
+    /// The table of registered buffers, and the ring that it belongs to.
+    pub(super) fn buffers(&mut self) -> (&mut BufferTable, &IoUring) {
+        (&mut self.buffers, &self.uring)
     }
 
     pub(crate) fn features(&self) -> &Features {
@@ -137,6 +148,16 @@ impl Ring {
         self.send_cancel(cell);
     }
 
+    /// Nobody waits for the operation of `cell` any more, of which there is nothing left to stop.
+    pub(crate) fn wait_for(&mut self, cell: NonNull<CellHeader>) {
+        self.to_stop.wait_for(cell);
+    }
+
+    /// There is nothing left to stop of the operation of `cell`, although it has not come back.
+    pub(crate) fn cannot_stop(&mut self, cell: NonNull<CellHeader>) {
+        self.to_stop.cannot_stop(cell);
+    }
+
     fn send_cancel(&mut self, cell: NonNull<CellHeader>) {
         let entry = opcode::AsyncCancel::new(UserData::Cell(cell).into_bits()).build();
         let entry = quiet(entry).user_data(UserData::Cancel(cell).into_bits());
@@ -182,6 +203,17 @@ impl Ring {
         let entry = opcode::AsyncCancel2::new(everything).build();
         // SAFETY: the entry points to nothing.
         unsafe { self.push(quiet(entry)) };
+    }
+
+    /// How many places the ring's table of files has; makes it if it is not there yet.
+    pub(crate) fn make_file_table(&mut self) -> io::Result<u32> {
+        self.files.make(&self.uring.submitter())
+    }
+
+    /// Another descriptor of this ring, for others to send files to.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the ring is open as long as `self` is there.
+        unsafe { BorrowedFd::borrow_raw(self.fd()) }.try_clone_to_owned()
     }
 
     /// Queues the request to close a file of the ring's table.

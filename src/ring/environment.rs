@@ -71,7 +71,7 @@ fn kernel_release() -> String {
 }
 
 /// The limit that is in force; `u64::MAX` where there is none or it cannot be asked for.
-fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
+pub(super) fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: getrlimit(2) writes one rlimit through the pointer, which is that of a live local.
     unsafe { libc::getrlimit(resource, &mut limit) };

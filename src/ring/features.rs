@@ -42,6 +42,12 @@ impl Features {
             operations,
         })
     }
+
+    /// A send without a copy says whether the kernel has copied after all. Since Linux 6.2; told by
+    /// an operation of 6.7, so those in between count as without.
+    pub(crate) fn reports_zero_copy(&self) -> bool {
+        self.operations.supports(opcode::ReadMulti::CODE)
+    }
 }
 
 /// The feature bit that the design stands on and this ring lacks, if there is one.

@@ -4,11 +4,13 @@
 //! another one. A [`Ring`] is touched by the thread that made it and no other; the kernel insists
 //! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`.
 
+mod buffers;
 pub(crate) mod doorbell;
 mod draining;
 mod driver;
 mod environment;
 mod features;
+mod file_table;
 mod operations;
 mod reaped;
 mod registered;
@@ -17,6 +19,7 @@ mod setup_error;
 mod stopping;
 mod sync_message;
 
+pub(crate) use buffers::Bank;
 pub(crate) use driver::Ring;
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;

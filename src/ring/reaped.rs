@@ -8,6 +8,7 @@ use crate::completion::Outcome;
 use crate::context::Local;
 use crate::mailbox::Mailbox;
 use crate::op::cell::{self, CellHeader};
+use crate::task::run;
 
 /// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
 /// so the low bits tell them apart.
@@ -120,16 +121,16 @@ impl Done {
     /// borrowed.
     #[inline]
     pub(crate) fn complete(self, local: &Local) {
-        if cqueue::more(self.outcome.flags) {
-            // SAFETY: the kernel still has the cell, on the ring where it was started, which is
-            // this thread's.
-            return unsafe { cell::go_on(local, self.cell, self.outcome) };
+        // SAFETY: the kernel had the cell until now, on the ring where it was started, which is
+        // this thread's.
+        let waker = unsafe { cell::reaped(local, self.cell, self.outcome) };
+        if !cqueue::more(self.outcome.flags) {
+            local.ring.borrow_mut().ended(self.cell);
+            local.counters().operations_completed.add(1);
+            // SAFETY: as above, and the kernel has given the cell back, once.
+            unsafe { cell::complete(local, self.cell, self.outcome) };
         }
-        local.ring.borrow_mut().ended(self.cell);
-        local.counters().operations_completed.add(1);
-        // SAFETY: the kernel has given the cell back, once, on the ring where it was started, which
-        // is this thread's.
-        unsafe { cell::complete(local, self.cell, self.outcome) };
+        waker.into_iter().for_each(run::wake);
     }
 }
 

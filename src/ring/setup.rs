@@ -21,6 +21,8 @@ pub(crate) const IO_WORKERS: [u32; 2] = [4, 16];
 const SUBMISSION_ENTRIES_MAX: u32 = 32_768;
 /// The kernel's largest completion queue.
 const COMPLETION_ENTRIES_MAX: u32 = 65_536;
+/// The kernel's largest table of files.
+const DIRECT_DESCRIPTORS_MAX: u32 = 1 << 20;
 
 /// How large a ring is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(crate) struct RingOptions {
     pub(crate) submission_entries: u32,
     /// How many completions and messages fit between two reapings; rounded up likewise.
     pub(crate) completion_entries: u32,
+    /// How many files fit into its table, if it is ever needed.
+    pub(crate) direct_descriptors: u32,
 }
 
 impl Default for RingOptions {
@@ -39,7 +43,7 @@ impl Default for RingOptions {
     /// which Linux 6.18 counts as locked memory of an unprivileged user: the usual limit of
     /// 8 MiB bears 97 such rings.
     fn default() -> Self {
-        Self { submission_entries: 256, completion_entries: 4096 }
+        Self { submission_entries: 256, completion_entries: 4096, direct_descriptors: 1024 }
     }
 }
 
@@ -52,6 +56,7 @@ impl RingOptions {
     pub(crate) fn validate(&self) -> io::Result<()> {
         check("submission_entries", self.submission_entries, 1, SUBMISSION_ENTRIES_MAX)?;
         check("completion_entries", self.completion_entries, 1, COMPLETION_ENTRIES_MAX)?;
+        check("direct_descriptors", self.direct_descriptors, 1, DIRECT_DESCRIPTORS_MAX)?;
         let submissions = self.submission_entries.next_power_of_two();
         let completions = self.completion_entries.next_power_of_two();
         check("completion_entries", completions, submissions, COMPLETION_ENTRIES_MAX)
@@ -72,6 +77,8 @@ pub(crate) struct OpenRing {
     pub(crate) features: Features,
     /// The ring's place in its thread's table, if there was one left.
     pub(crate) registered: Option<RegisteredRing>,
+    /// How large its table of files is to be.
+    pub(crate) direct_descriptors: u32,
 }
 
 /// Makes a ring on the calling thread, which becomes the only one that may submit to it.
@@ -86,7 +93,8 @@ pub(crate) fn open(options: &RingOptions) -> Result<OpenRing, SetupError> {
     // A kernel that refuses the caps keeps its own, which are larger: nothing fails for it.
     let _ = ring.submitter().register_iowq_max_workers(&mut IO_WORKERS.clone());
     let registered = RegisteredRing::register(&ring).ok();
-    Ok(OpenRing { ring, features, registered })
+    let direct_descriptors = options.direct_descriptors;
+    Ok(OpenRing { ring, features, registered, direct_descriptors })
 }
 
 /// What the process knows of `IORING_SETUP_NO_SQARRAY`, so that only its first ring has to try.
@@ -193,7 +201,11 @@ mod tests {
 
     #[test]
     fn an_opened_ring_has_the_sizes_asked_for_rounded_up() {
-        let options = RingOptions { submission_entries: 100, completion_entries: 1000 };
+        let options = RingOptions {
+            submission_entries: 100,
+            completion_entries: 1000,
+            ..RingOptions::default()
+        };
         let opened = open(&options).expect("io_uring works here");
         assert_eq!(opened.ring.params().sq_entries(), 128);
         assert_eq!(opened.ring.params().cq_entries(), 1024);
@@ -242,7 +254,8 @@ mod tests {
             (200, 127, "completion_entries is 128; it has to be from 256 to 65536"),
         ];
         for (submission_entries, completion_entries, message) in cases {
-            let options = RingOptions { submission_entries, completion_entries };
+            let options =
+                RingOptions { submission_entries, completion_entries, ..RingOptions::default() };
             let error = options.validate().expect_err(message);
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert_eq!(error.to_string(), message);
@@ -251,11 +264,25 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_files_out_of_range_is_refused() {
+        for direct_descriptors in [0, DIRECT_DESCRIPTORS_MAX + 1] {
+            let options = RingOptions { direct_descriptors, ..RingOptions::default() };
+            let error = options.validate().expect_err("out of range");
+            let range = "it has to be from 1 to 1048576";
+            assert_eq!(
+                error.to_string(),
+                format!("direct_descriptors is {direct_descriptors}; {range}")
+            );
+        }
+    }
+
+    #[test]
     fn every_size_that_validates_is_taken_by_the_kernel() {
         for (submission_entries, completion_entries) in
             [(1, 1), (3, 3), (200, 129), (256, 256), (32_768, 32_768), (32_768, 65_536)]
         {
-            let options = RingOptions { submission_entries, completion_entries };
+            let options =
+                RingOptions { submission_entries, completion_entries, ..RingOptions::default() };
             options.validate().expect("in range");
             open(&options).expect("the kernel agrees");
         }

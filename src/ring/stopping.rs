@@ -17,6 +17,8 @@ use crate::op::cell::CellHeader;
 const TRIES_AT_ONCE: u32 = 8;
 /// How long the next try is put off afterwards.
 const PATIENCE: Duration = Duration::from_millis(1);
+/// In place of how often: the kernel has nothing to stop, and is not asked.
+const NOT_ASKED: u32 = u32::MAX;
 
 /// The operations that the kernel was asked to stop and has not given back.
 #[derive(Default)]
@@ -34,6 +36,18 @@ impl Stopping {
         self.missed.entry(cell).or_insert(0);
     }
 
+    /// Nobody waits for an operation that cannot be stopped.
+    pub(super) fn wait_for(&mut self, cell: NonNull<CellHeader>) {
+        self.missed.insert(cell, NOT_ASKED);
+    }
+
+    /// What there was to stop is over, although the operation has not come back.
+    pub(super) fn cannot_stop(&mut self, cell: NonNull<CellHeader>) {
+        if let Some(times) = self.missed.get_mut(&cell) {
+            *times = NOT_ASKED;
+        }
+    }
+
     /// The operation has come back.
     #[inline]
     pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
@@ -44,7 +58,8 @@ impl Stopping {
 
     /// The kernel did not find it: whether to ask again at once.
     pub(super) fn missed(&mut self, cell: NonNull<CellHeader>) -> bool {
-        let Some(times) = self.missed.get_mut(&cell) else { return false };
+        let times = self.missed.get_mut(&cell).filter(|times| **times != NOT_ASKED);
+        let Some(times) = times else { return false };
         *times += 1;
         if *times <= TRIES_AT_ONCE {
             return true;
@@ -67,7 +82,7 @@ impl Stopping {
         }
         self.put_off_until = None;
         let mut cells = mem::take(&mut self.put_off);
-        cells.retain(|cell| self.missed.contains_key(cell));
+        cells.retain(|cell| self.missed.get(cell).is_some_and(|times| *times != NOT_ASKED));
         cells
     }
 
@@ -101,6 +116,21 @@ mod tests {
         let cells = std::iter::repeat_with(|| stopping.take_put_off()).find(|it| !it.is_empty());
         assert_eq!(cells, Some(vec![cell]));
         assert_eq!(stopping.limit(None), None);
+    }
+
+    #[test]
+    fn what_cannot_be_stopped_is_not_asked_for_but_known() {
+        let cell = NonNull::dangling();
+        let mut stopping = Stopping::default();
+        stopping.begin(cell);
+        stopping.cannot_stop(cell);
+        assert!(!stopping.missed(cell));
+        stopping.ended(cell);
+        stopping.cannot_stop(cell);
+        stopping.wait_for(cell);
+        assert!(!stopping.missed(cell));
+        assert!(!stopping.has_put_off());
+        assert_eq!(stopping.into_cells().collect::<Vec<_>>(), [cell]);
     }
 
     #[test]

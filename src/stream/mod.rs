@@ -32,8 +32,8 @@ pub(crate) use self::messages::{carrying, receive_fds, single};
 
 /// How a kind of stream moves its bytes.
 pub trait Flow: Send + Sync + 'static {
-    /// Whether a dropped read goes on in the kernel. Not so where it might swallow what is meant for
-    /// another kind of read: descriptors that come with the bytes.
+    /// Whether a dropped read goes on in the kernel. Not so where it might swallow what is meant
+    /// for another kind of read: descriptors that come with the bytes.
     const KEEPS_READING: bool = true;
 
     /// What takes bytes out.

@@ -45,7 +45,7 @@ fn a_buffer_is_filled_from_its_beginning_and_a_vector_becomes_as_long_as_the_rea
         let (count, vector) = file.read_at(vec![9; 100], 0).await.unwrap();
         assert_eq!((count, &vector[..]), (4, &b"salt"[..]));
         assert!(vector.capacity() >= 100);
-        let (count, boxed) = file.read_at(Box::from([9; 6]), 0).await.unwrap();
+        let (count, boxed) = file.read_at(Box::<[u8]>::from([9; 6]), 0).await.unwrap();
         assert_eq!((count, &boxed[..]), (4, &b"salt\x09\x09"[..]));
         let (count, array) = file.read_at([9; 2], 1).await.unwrap();
         assert_eq!((count, &array), (2, b"al"));

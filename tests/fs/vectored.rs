@@ -30,7 +30,7 @@ fn buffers_are_filled_one_after_the_other() {
         let count = open(&path).read_vectored(parts).unwrap();
         let (ours, buffers) = op::readv(&fd, vec![[9; 4], [9; 4]]).await.unwrap();
         assert_eq!((ours, &buffers[..]), (count, &theirs[..]));
-        let (ours, buffers) = op::readv(&fd, vec![Box::from([9; 100])]).await.unwrap();
+        let (ours, buffers) = op::readv(&fd, vec![Box::<[u8]>::from([9; 100])]).await.unwrap();
         assert_eq!((ours, &buffers[0][..8]), (7, &b" pepper\x09"[..]), "the position has moved");
     });
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use futures::future::FutureExt;
 use ringpool::net::{UnixDatagram, UnixStream};
 use ringpool::op::{self, ControlMessage, ControlMessages, DESCRIPTORS_MAX, SharedFd};
-use ringpool::{Pool, switch_to};
+use ringpool::{Pool, switch_to, yield_now};
 
 use super::{completed_after, operations};
 use crate::common::*;
@@ -25,6 +25,15 @@ fn is_connected(reader: &mut std::io::PipeReader, writer: OwnedFd) {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "through");
+}
+
+/// Waits until what has come to a socket is in the hands of an operation.
+async fn taken(socket: &impl AsRawFd) {
+    let (mut byte, flags) = ([0u8; 1], libc::MSG_PEEK | libc::MSG_DONTWAIT);
+    // SAFETY: there is room for one byte.
+    while unsafe { libc::recv(socket.as_raw_fd(), byte.as_mut_ptr().cast(), 1, flags) } >= 0 {
+        yield_now().await;
+    }
 }
 
 fn is_closed_on_exec(fd: &OwnedFd) -> bool {
@@ -93,14 +102,14 @@ fn a_dropped_receive_leaves_bytes_and_descriptors_for_the_next() {
         for round in 0..20 {
             let (mut reader, writer) = pipe();
             let (mut other_reader, other) = pipe();
-            let had = operations();
             let mut stream = Box::pin(there.recv_fds([0; 8]));
             let mut datagram = Box::pin(that.recv_fds([0; 8]));
             assert!(futures::poll!(&mut stream).is_pending());
             assert!(futures::poll!(&mut datagram).is_pending());
             here.send_fds("bytes", &[writer]).await.unwrap();
             this.send_fds("datagram", &[other]).await.unwrap();
-            completed_after(had + 3).await;
+            taken(&there).await;
+            taken(&that).await;
             drop((stream, datagram));
             switch_to(&pool.runtime(round % 2)).await.unwrap();
             if round % 4 == 0 {
