@@ -153,6 +153,8 @@ pub mod net;
 #[cfg(not(ringpool_loom))]
 pub mod op;
 #[cfg(not(ringpool_loom))]
+pub mod pipe;
+#[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
 mod recycle;
@@ -162,6 +164,8 @@ mod ring;
 mod runtime;
 #[cfg(not(ringpool_loom))]
 mod sleep;
+#[cfg(not(ringpool_loom))]
+pub mod stdio;
 #[cfg(not(ringpool_loom))]
 mod stop;
 #[cfg(not(ringpool_loom))]

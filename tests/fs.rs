@@ -5,15 +5,23 @@
 mod at_offsets;
 #[path = "fs/at_the_position.rs"]
 mod at_the_position;
+#[path = "fs/attributes.rs"]
+mod attributes;
 #[path = "fs/buffers.rs"]
 mod buffers;
 mod common;
+#[path = "fs/copying.rs"]
+mod copying;
+#[path = "fs/directories.rs"]
+mod directories;
 #[path = "fs/dropped.rs"]
 mod dropped;
 #[path = "fs/many.rs"]
 mod many;
 #[path = "fs/metadata.rs"]
 mod metadata;
+#[path = "fs/names.rs"]
+mod names;
 #[path = "fs/opening.rs"]
 mod opening;
 #[path = "fs/support.rs"]

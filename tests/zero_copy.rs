@@ -265,7 +265,7 @@ fn a_cancelled_send_that_waits_for_room_gives_its_buffer_back() {
                     assert_eq!(error.buffer.len(), LARGE);
                     cancelled += 1;
                 }
-                // There was room for a moment: the kernel tries now and then whether the peer reads.
+                // There was room for a moment: the kernel tries now and then.
                 Ok((_, returning)) => sent.push(returning),
             }
         }

@@ -1,13 +1,20 @@
 //! An open file.
 
-use std::io;
+use std::fs::{FileTimes, Permissions};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::SystemTime;
+use std::{fmt, io};
 
+use super::blocking::blocking_on;
+use super::lock::Locking;
 use super::{Metadata, OpenOptions};
-use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
+use crate::buf::{BufError, BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut};
+use crate::op::parked::Slot;
+use crate::op::reading::Incoming;
 use crate::op::rest::Rest;
-use crate::op::{self, Op, SharedFd};
+use crate::op::writing::Outgoing;
+use crate::op::{self, AnyFd, Descriptor, Op, SharedFd};
 
 /// An open file.
 ///
@@ -29,9 +36,12 @@ use crate::op::{self, Op, SharedFd};
 /// })
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct File {
-    fd: SharedFd,
+    pub(super) fd: SharedFd,
+    /// What moves the position: a read and a write that were dropped in flight.
+    pub(super) incoming: Slot<Incoming>,
+    pub(super) outgoing: Slot<Outgoing>,
+    pub(super) locking: Slot<Locking>,
 }
 
 impl File {
@@ -61,6 +71,19 @@ impl File {
         OpenOptions::new().write(true).create(true).truncate(true).open(path).await
     }
 
+    /// Makes a file, and fails if it is there; to read and write it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OpenOptions::open`], [`AlreadyExists`](io::ErrorKind::AlreadyExists) among them.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped after its first poll, the file may have been made.
+    pub async fn create_new(path: impl AsRef<Path>) -> io::Result<Self> {
+        OpenOptions::new().read(true).write(true).create_new(true).open(path).await
+    }
+
     /// Options for opening a file: `File::options()` is [`OpenOptions::new`].
     pub fn options() -> OpenOptions {
         OpenOptions::new()
@@ -75,8 +98,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Itself, if operations on it are under way, or somebody has a clone of its
-    /// [`shared_fd`](File::shared_fd).
+    /// Itself, if operations on it are under way, a dropped read has left bytes behind, or somebody
+    /// has a clone of its [`shared_fd`](File::shared_fd).
     ///
     /// # Examples
     ///
@@ -89,8 +112,13 @@ impl File {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn into_std(self) -> Result<std::fs::File, Self> {
-        self.fd.try_into_owned().map(std::fs::File::from).map_err(Self::from)
+    pub fn into_std(mut self) -> Result<std::fs::File, Self> {
+        if !self.incoming.get_mut().is_idle() || !self.outgoing.get_mut().is_idle() {
+            return Err(self);
+        }
+        let Self { fd, incoming, outgoing, locking } = self;
+        let owned = fd.try_into_owned().map(std::fs::File::from);
+        owned.map_err(|fd| Self { fd, incoming, outgoing, locking })
     }
 
     /// The descriptor, for the operations of [`op`].
@@ -159,7 +187,14 @@ impl File {
     /// # }
     /// ```
     pub async fn read_exact_at<B: IoBufMut>(&self, buffer: B, offset: u64) -> BufResult<(), B> {
-        self.fill(buffer, Some(offset)).await
+        let mut rest = Rest::new(buffer);
+        while rest.capacity() > 0 {
+            let at = behind(offset, rest.done);
+            let read = op::read_at(&self.fd, rest, at).await;
+            let end = (io::ErrorKind::UnexpectedEof, "the file ends before the buffer is full");
+            (_, rest) = go_on(read, end)?;
+        }
+        Ok(((), rest.buffer))
     }
 
     /// Writes all bytes of the buffer at `offset`. Since Linux 5.6.
@@ -174,92 +209,52 @@ impl File {
     ///
     /// If it is dropped after its first poll, any number of bytes may have been written.
     pub async fn write_all_at<B: IoBuf>(&self, buffer: B, offset: u64) -> BufResult<(), B> {
-        self.drain(buffer, Some(offset)).await
-    }
-
-    /// Reads from the file's position into the buffer, and moves the position; see [`op::read`].
-    /// Since Linux 5.6.
-    ///
-    /// It takes the file for itself, since the kernel does not let operations on one position take
-    /// turns. Clones share the position: there it is up to the caller.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`op::read`].
-    ///
-    /// # Cancel safety
-    ///
-    /// If it is dropped after its first poll, it may still read, and the position moves.
-    pub async fn read<B: IoBufMut>(&mut self, buffer: B) -> BufResult<usize, B> {
-        op::read(&self.fd, buffer).await
-    }
-
-    /// Writes the buffer's bytes, or some of them, at the file's position, and moves the position;
-    /// see [`op::write()`]. Since Linux 5.6.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`op::write()`].
-    ///
-    /// # Cancel safety
-    ///
-    /// If it is dropped after its first poll, any number of bytes may be written.
-    pub async fn write<B: IoBuf>(&mut self, buffer: B) -> BufResult<usize, B> {
-        op::write(&self.fd, buffer).await
-    }
-
-    /// Fills the buffer up to its capacity from the file's position. Since Linux 5.6.
-    ///
-    /// # Errors
-    ///
-    /// As for [`read_exact_at`](File::read_exact_at).
-    ///
-    /// # Cancel safety
-    ///
-    /// If it is dropped after its first poll, it may still read, and the position moves.
-    pub async fn read_exact<B: IoBufMut>(&mut self, buffer: B) -> BufResult<(), B> {
-        self.fill(buffer, None).await
-    }
-
-    /// Writes all bytes of the buffer at the file's position. Since Linux 5.6.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write_all_at`](File::write_all_at).
-    ///
-    /// # Cancel safety
-    ///
-    /// If it is dropped after its first poll, any number of bytes may be written.
-    pub async fn write_all<B: IoBuf>(&mut self, buffer: B) -> BufResult<(), B> {
-        self.drain(buffer, None).await
-    }
-
-    async fn fill<B: IoBufMut>(&self, buffer: B, offset: Option<u64>) -> BufResult<(), B> {
-        let mut rest = Rest::new(buffer);
-        while rest.capacity() > 0 {
-            let read = match behind(offset, &rest) {
-                Some(offset) => op::read_at(&self.fd, rest, offset),
-                None => op::read(&self.fd, rest),
-            };
-            let end = (io::ErrorKind::UnexpectedEof, "the file ends before the buffer is full");
-            (_, rest) = go_on(read.await, end)?;
-        }
-        Ok(((), rest.buffer))
-    }
-
-    async fn drain<B: IoBuf>(&self, buffer: B, offset: Option<u64>) -> BufResult<(), B> {
         let mut rest = Rest::new(buffer);
         while rest.initialized_len() > 0 {
-            let write = match behind(offset, &rest) {
-                Some(offset) => op::write_at(&self.fd, rest, offset),
-                None => op::write(&self.fd, rest),
-            };
-            let end = (io::ErrorKind::WriteZero, "the file takes no more bytes");
+            let at = behind(offset, rest.done);
+            let write = op::write_at(&self.fd, rest, at).await;
             let written;
-            (written, rest) = go_on(write.await, end)?;
+            (written, rest) =
+                go_on(write, (io::ErrorKind::WriteZero, "the file takes no more bytes"))?;
             rest.done += written;
         }
         Ok(((), rest.buffer))
+    }
+
+    /// Reads from `offset` into several buffers, one after the other; see [`op::readv_at`].
+    /// Since Linux 5.1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`op::readv_at`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, the buffers are lost, but nothing of the file.
+    pub fn read_vectored_at<B: IoBufsMut>(
+        &self,
+        buffers: B,
+        offset: u64,
+    ) -> Op<op::ReadVectored<B>> {
+        op::readv_at(&self.fd, buffers, offset)
+    }
+
+    /// Writes the bytes of several buffers, or some of them, at `offset`; see [`op::writev_at`].
+    /// Since Linux 5.1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`op::writev_at`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped after its first poll, any number of bytes may have been written.
+    pub fn write_vectored_at<B: IoBufs>(
+        &self,
+        buffers: B,
+        offset: u64,
+    ) -> Op<op::WriteVectored<B>> {
+        op::writev_at(&self.fd, buffers, offset)
     }
 
     /// What the file system knows about the file; see [`op::statx`]. Since Linux 5.6.
@@ -303,7 +298,9 @@ impl File {
     }
 
     /// Cuts the file to `len` bytes, or extends it with zeros; see [`op::ftruncate`].
-    /// Since Linux 6.9.
+    /// Since Linux 6.9; on older ones by a thread for blocking work.
+    ///
+    /// The position stays where it is.
     ///
     /// # Errors
     ///
@@ -313,14 +310,82 @@ impl File {
     ///
     /// If it is dropped, the file may or may not have the new length.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
-        op::ftruncate(&self.fd, len).await
+        match op::ftruncate(&self.fd, len).await {
+            // An error that is not the kernel's: it does not have the operation.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported && !is_errno(&error) => {
+                blocking_on(&self.fd, move |file| file.set_len(len)).await
+            }
+            done => done,
+        }
+    }
+
+    /// Says who has what rights to the file. On a thread for blocking work, as io_uring has no
+    /// operation for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`std::fs::File::set_permissions`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped after its first poll, the rights may or may not have been changed.
+    pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
+        blocking_on(&self.fd, |file| file.set_permissions(permissions)).await
+    }
+
+    /// Says when the file was last read and changed. On a thread for blocking work, as io_uring
+    /// has no operation for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`std::fs::File::set_times`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped after its first poll, the times may or may not have been changed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::FileTimes;
+    /// use std::time::SystemTime;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(1);
+    /// # let path = std::env::temp_dir().join(format!("ringpool-times-{}", std::process::id()));
+    /// pool.block_on(async {
+    ///     let file = ringpool::fs::File::create(&path).await?;
+    ///     file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).await?;
+    ///     assert_eq!(file.metadata().await?.modified()?, SystemTime::UNIX_EPOCH);
+    ///     ringpool::fs::remove_file(&path).await
+    /// })
+    /// # }
+    /// ```
+    pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
+        blocking_on(&self.fd, move |file| file.set_times(times)).await
+    }
+
+    /// Says when the file was last changed; see [`set_times`](Self::set_times).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`std::fs::File::set_modified`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped after its first poll, the time may or may not have been changed.
+    pub async fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.set_times(FileTimes::new().set_modified(time)).await
     }
 
     /// Closes the file and says whether that went well; see [`op::close`]. Since Linux 5.6.
     ///
+    /// A write at the position that was dropped is done first.
+    ///
     /// # Errors
     ///
-    /// Those of [`op::close`]. The file is closed, or will be after the last operation on it.
+    /// Those of [`op::close`] and of such a write. The file is closed, or will be after the last
+    /// operation on it.
     ///
     /// # Cancel safety
     ///
@@ -337,14 +402,21 @@ impl File {
     /// })
     /// # }
     /// ```
-    pub async fn close(self) -> io::Result<()> {
-        op::close(self.fd).await
+    pub async fn close(mut self) -> io::Result<()> {
+        let written = self.end_of_writes().await;
+        self.end_of_reads().await?;
+        let closed = op::close(self.fd).await;
+        written.and(closed)
     }
 }
 
-/// Where in the file the rest's bytes are, if the whole buffer's begin at `offset`.
-fn behind<B>(offset: Option<u64>, rest: &Rest<B>) -> Option<u64> {
-    offset.map(|offset| offset.saturating_add(rest.done as u64))
+/// Where in the file a transfer goes on that began at `offset`.
+fn behind(offset: u64, done: usize) -> u64 {
+    offset.saturating_add(done as u64)
+}
+
+fn is_errno(error: &io::Error) -> bool {
+    error.raw_os_error().is_some()
 }
 
 /// The count of a transfer that is to be followed by the next; `end` is the error of one that has
@@ -365,19 +437,33 @@ fn go_on<B>(
 
 impl From<SharedFd> for File {
     fn from(fd: SharedFd) -> Self {
-        Self { fd }
+        let (incoming, outgoing, locking) = Default::default();
+        let (incoming, outgoing) = (Slot::new(incoming), Slot::new(outgoing));
+        Self { fd, incoming, outgoing, locking: Slot::new(locking) }
     }
 }
 
 impl From<OwnedFd> for File {
     fn from(fd: OwnedFd) -> Self {
-        Self { fd: fd.into() }
+        Self::from(SharedFd::from(fd))
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("fd", &self.as_raw_fd()).finish_non_exhaustive()
     }
 }
 
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> Self {
         Self::from_std(file)
+    }
+}
+
+impl Descriptor for File {
+    fn to_any_fd(&self) -> AnyFd {
+        self.fd.to_any_fd()
     }
 }
 

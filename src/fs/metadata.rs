@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 use std::{fmt, io};
 
+use super::FileType;
+
 /// What a file system knows about a file: kind, size, owner, times.
 ///
 /// # Examples
@@ -28,43 +30,44 @@ impl Metadata {
         Self(answer)
     }
 
-    fn is_kind(&self, kind: u32) -> bool {
-        self.mode() & libc::S_IFMT == kind
+    /// What kind of file it is.
+    pub fn file_type(&self) -> FileType {
+        FileType::from_mode(self.mode())
     }
 
     /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
-        self.is_kind(libc::S_IFREG)
+        self.file_type().is_file()
     }
 
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
-        self.is_kind(libc::S_IFDIR)
+        self.file_type().is_dir()
     }
 
     /// Whether it is a symbolic link.
     pub fn is_symlink(&self) -> bool {
-        self.is_kind(libc::S_IFLNK)
+        self.file_type().is_symlink()
     }
 
     /// Whether it is a pipe.
     pub fn is_fifo(&self) -> bool {
-        self.is_kind(libc::S_IFIFO)
+        self.file_type().is_fifo()
     }
 
     /// Whether it is a socket.
     pub fn is_socket(&self) -> bool {
-        self.is_kind(libc::S_IFSOCK)
+        self.file_type().is_socket()
     }
 
     /// Whether it is a device of bytes, such as a terminal.
     pub fn is_char_device(&self) -> bool {
-        self.is_kind(libc::S_IFCHR)
+        self.file_type().is_char_device()
     }
 
     /// Whether it is a device of blocks, such as a disk.
     pub fn is_block_device(&self) -> bool {
-        self.is_kind(libc::S_IFBLK)
+        self.file_type().is_block_device()
     }
 
     /// The size in bytes.

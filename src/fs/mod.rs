@@ -20,18 +20,35 @@
 //! # }
 //! ```
 
+mod atomic;
+mod blocking;
+mod copy;
+mod directory;
 mod file;
+mod file_type;
+mod lock;
 mod metadata;
+mod names;
 mod options;
+mod position;
+mod read_dir;
 mod streaming;
 mod whole;
 
 use std::io;
 use std::path::Path;
 
+pub use atomic::{AtomicFile, write_atomic};
+pub use copy::copy;
+pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;
+pub use file_type::FileType;
 pub use metadata::{DirectIoAlignment, Metadata};
+pub use names::{
+    canonicalize, exists, hard_link, read_link, remove_file, rename, set_permissions, symlink,
+};
 pub use options::OpenOptions;
+pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use whole::{read, read_to_string, write};
 
 use crate::op;

@@ -4,18 +4,13 @@ use std::io;
 use std::path::Path;
 
 use super::File;
-use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-use crate::op;
-use crate::op::rest::Rest;
-
-/// Room for the first read. Files that fit are read without asking how long they are, for which
-/// the kernel would need a thread.
-const FIRST_READ_BYTES: usize = 16 * 1024;
+use crate::buf::{BufError, BufResult, IoBuf};
 
 /// All of the file at `path`.
 ///
 /// Right also for files whose length is not known, as those in `/proc`, or that grow meanwhile.
-/// By [`op::openat2`], [`op::read`] and, for files over 16 KiB, [`op::statx`]; since Linux 5.6.
+/// By [`openat2`](crate::op::openat2), [`read`](crate::op::read) and, for files over 16 KiB,
+/// [`statx`](crate::op::statx); since Linux 5.6.
 ///
 /// # Errors
 ///
@@ -38,8 +33,7 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 /// # }
 /// ```
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let file = File::open(path).await?;
-    let mut contents = read_to_end(&file).await?;
+    let (_, mut contents) = File::open(path).await?.read_to_end(Vec::new()).await?;
     if contents.len() < contents.capacity() / 2 {
         contents.shrink_to_fit();
     }
@@ -75,36 +69,9 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     })
 }
 
-/// Reads until a read finds nothing more.
-async fn read_to_end(file: &File) -> io::Result<Vec<u8>> {
-    let mut rest = Rest::new(Vec::with_capacity(FIRST_READ_BYTES));
-    let mut is_first_room = true;
-    loop {
-        match op::read(file.shared_fd(), rest).await {
-            Ok((0, rest)) => return Ok(rest.buffer),
-            Ok((_, longer)) => rest = longer,
-            Err(BufError { error, buffer }) if error.kind() == io::ErrorKind::Interrupted => {
-                rest = buffer;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        if rest.capacity() == 0 {
-            let first = std::mem::replace(&mut is_first_room, false);
-            let more = if first { rest_of(file, rest.done).await? } else { rest.done };
-            rest.buffer.try_reserve_exact(more)?;
-        }
-    }
-}
-
-/// How much more than `done` bytes the file is believed to have, and room for one more: the read
-/// that finds the end needs some.
-async fn rest_of(file: &File, done: usize) -> io::Result<usize> {
-    let len = usize::try_from(file.metadata().await?.len()).unwrap_or(usize::MAX);
-    Ok(if len >= done { (len - done).saturating_add(1) } else { done })
-}
-
 /// Makes `contents` the whole contents of the file at `path`, which is made if it is not there.
-/// By [`op::openat2`], [`op::write()`] and [`op::close`]; since Linux 5.6.
+/// By [`openat2`](crate::op::openat2), [`write`](crate::op::write()) and
+/// [`close`](crate::op::close); since Linux 5.6.
 ///
 /// # Errors
 ///

@@ -87,6 +87,11 @@ impl CellHeader {
         }
     }
 
+    /// Whether it may have several completions that somebody waits for.
+    pub(crate) fn completes_often(&self) -> bool {
+        self.vtable.reaped.is_some()
+    }
+
     #[inline]
     pub(crate) fn is_home(&self) -> bool {
         std::ptr::eq(self.home, context::here())

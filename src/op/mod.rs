@@ -10,6 +10,7 @@
 mod accept_multishot;
 pub(crate) mod address;
 mod advise;
+pub(crate) mod attempt;
 mod cancel;
 pub(crate) mod cell;
 mod close;
@@ -30,6 +31,7 @@ mod linked;
 mod message;
 mod modifiers;
 mod multishot;
+mod names;
 mod nop;
 mod open;
 mod openat;
@@ -41,6 +43,7 @@ mod position;
 mod range;
 pub mod raw;
 mod read;
+pub(crate) mod reading;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
@@ -57,6 +60,7 @@ mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
+pub(crate) mod writing;
 mod xattr;
 mod zero_copy;
 
@@ -90,6 +94,9 @@ pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
 pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
+pub use names::{
+    LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
+};
 pub use nop::{Nop, NopWithResult, nop, nop_with_result};
 pub(crate) use open::openat2_waiting;
 pub use open::{OpenAt2, openat2};

@@ -192,14 +192,8 @@ pub fn readv_at<B: IoBufsMut>(
     buffers: B,
     offset: u64,
 ) -> Op<ReadVectored<B>> {
-    let vectors = IoVecs::default();
-    Op::new(ReadVectored {
-        fd: fd.to_any_fd(),
-        buffers,
-        vectors,
-        position: at(offset),
-        rw_flags: 0,
-    })
+    let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+    Op::new(ReadVectored { fd, buffers, vectors, position: at(offset), rw_flags: 0 })
 }
 
 /// Reads from the file's position into several buffers, one after the other: `IORING_OP_READV`
@@ -233,8 +227,8 @@ pub fn readv_at<B: IoBufsMut>(
 /// # }
 /// ```
 pub fn readv<B: IoBufsMut>(fd: &impl Descriptor, buffers: B) -> Op<ReadVectored<B>> {
-    let vectors = IoVecs::default();
-    Op::new(ReadVectored { fd: fd.to_any_fd(), buffers, vectors, position: CURRENT, rw_flags: 0 })
+    let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+    Op::new(ReadVectored { fd, buffers, vectors, position: CURRENT, rw_flags: 0 })
 }
 
 impl<B: IoBufsMut> Op<ReadVectored<B>> {

@@ -63,7 +63,8 @@ pub struct SetSockOpt<T> {
 /// # Errors
 ///
 /// Those of setsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, and for
-/// sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was cancelled.
+/// sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was
+/// cancelled.
 ///
 /// # Cancel safety
 ///
@@ -131,8 +132,8 @@ pub struct GetSockOpt<T> {
 /// # Errors
 ///
 /// Those of getsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, at
-/// another level, and for sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it
-/// was cancelled.
+/// another level, and for sockets that take no commands, as Unix sockets of older kernels do not;
+/// `ECANCELED` if it was cancelled.
 ///
 /// # Cancel safety
 ///
@@ -195,8 +196,8 @@ pub struct QueuedBytes {
 /// # Errors
 ///
 /// `EINVAL` for a socket that listens; [`Unsupported`](io::ErrorKind::Unsupported) on an older
-/// kernel, and for sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was
-/// cancelled.
+/// kernel, and for sockets that have no such count here, such as Unix sockets; `ECANCELED` if it
+/// was cancelled.
 ///
 /// # Cancel safety
 ///

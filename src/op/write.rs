@@ -195,14 +195,8 @@ pub struct WriteVectored<B> {
 /// # }
 /// ```
 pub fn writev_at<B: IoBufs>(fd: &impl Descriptor, buffers: B, offset: u64) -> Op<WriteVectored<B>> {
-    let vectors = IoVecs::default();
-    Op::new(WriteVectored {
-        fd: fd.to_any_fd(),
-        buffers,
-        vectors,
-        position: at(offset),
-        rw_flags: 0,
-    })
+    let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+    Op::new(WriteVectored { fd, buffers, vectors, position: at(offset), rw_flags: 0 })
 }
 
 /// Writes the bytes of several buffers at the file's position, one after the other:
@@ -237,8 +231,8 @@ pub fn writev_at<B: IoBufs>(fd: &impl Descriptor, buffers: B, offset: u64) -> Op
 /// # }
 /// ```
 pub fn writev<B: IoBufs>(fd: &impl Descriptor, buffers: B) -> Op<WriteVectored<B>> {
-    let vectors = IoVecs::default();
-    Op::new(WriteVectored { fd: fd.to_any_fd(), buffers, vectors, position: CURRENT, rw_flags: 0 })
+    let (fd, vectors) = (fd.to_any_fd(), IoVecs::default());
+    Op::new(WriteVectored { fd, buffers, vectors, position: CURRENT, rw_flags: 0 })
 }
 
 impl<B: IoBufs> Op<WriteVectored<B>> {

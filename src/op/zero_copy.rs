@@ -4,8 +4,8 @@
 //!
 //! The kernel completes such a send twice: first with the result, then, when the network has let go
 //! of the buffer, with a notification. Only the last completion gives the cell back, as for every
-//! operation, so what is sent stays in the cell until then, whatever becomes of the futures. A first
-//! completion that announces no other one is the last.
+//! operation, so what is sent stays in the cell until then, whatever becomes of the futures. A
+//! first completion that announces no other one is the last.
 //!
 //! * **[`ZeroCopy`]** waits for the first completion, which home leaves in the cell behind a mutex,
 //!   with whom to wake. It fails with the buffer only when the kernel is done with that.

@@ -167,17 +167,32 @@ impl Ring {
 
     /// Asks again, now or later, unless the operation has ended: the kernel does not find one that
     /// it has set aside to go on with in a moment, or that waits for another one to end.
-    pub(crate) fn cancel_again(&mut self, Missed(cell): Missed) {
-        if self.to_stop.missed(cell) {
-            self.send_cancel(cell);
+    pub(crate) fn cancel_again(&mut self, Missed { cell, is_at_it }: Missed) {
+        // What the kernel is doing ends by itself, unless it is done again and again.
+        // SAFETY: what is to be stopped has not completed, so its cell is there.
+        let goes_on = || self.to_stop.has(cell) && unsafe { cell.as_ref() }.completes_often();
+        if is_at_it && !goes_on() {
+            return;
         }
+        if self.to_stop.missed(cell) {
+            self.send_cancel_at_once(cell);
+        }
+    }
+
+    /// A timer that ticks is found only between the tick that was seen and the next one. So what
+    /// the kernel holds back is brought to an end first, and the request follows without delay.
+    fn send_cancel_at_once(&mut self, cell: NonNull<CellHeader>) {
+        self.send_cancel(cell);
+        let _ = self.enter_kernel::<libc::sigset_t>(0, 0, EnterFlags::GETEVENTS, None);
+        self.submit_now();
     }
 
     /// Asks for what the kernel did not find some time ago.
     #[inline]
     pub(crate) fn cancel_put_off(&mut self) {
         if self.to_stop.has_put_off() {
-            self.to_stop.take_put_off().into_iter().for_each(|cell| self.send_cancel(cell));
+            let cells = self.to_stop.take_put_off();
+            cells.into_iter().for_each(|cell| self.send_cancel_at_once(cell));
         }
     }
 

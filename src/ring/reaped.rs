@@ -95,7 +95,10 @@ impl Reaped {
             UserData::Bell => Self::Bell,
             UserData::EventFd => Self::EventFd { more_follow: cqueue::more(outcome.flags) },
             UserData::Cancel(cell) if outcome.result == -libc::ENOENT => {
-                Self::CancelMissed(Missed(cell))
+                Self::CancelMissed(Missed { cell, is_at_it: false })
+            }
+            UserData::Cancel(cell) if outcome.result == -libc::EALREADY => {
+                Self::CancelMissed(Missed { cell, is_at_it: true })
             }
             UserData::Doorbell(_) | UserData::Cancel(_) | UserData::Nobody => Self::Nothing,
         }
@@ -134,5 +137,9 @@ impl Done {
     }
 }
 
-/// The cell, perhaps gone, of an operation that the kernel did not find.
-pub(crate) struct Missed(pub(super) NonNull<CellHeader>);
+/// The cell, perhaps gone, of an operation that the kernel did not stop.
+pub(crate) struct Missed {
+    pub(super) cell: NonNull<CellHeader>,
+    /// The kernel was doing it at that moment.
+    pub(super) is_at_it: bool,
+}

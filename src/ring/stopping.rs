@@ -56,6 +56,11 @@ impl Stopping {
         }
     }
 
+    /// Whether it has not come back.
+    pub(super) fn has(&self, cell: NonNull<CellHeader>) -> bool {
+        self.missed.contains_key(&cell)
+    }
+
     /// The kernel did not find it: whether to ask again at once.
     pub(super) fn missed(&mut self, cell: NonNull<CellHeader>) -> bool {
         let times = self.missed.get_mut(&cell).filter(|times| **times != NOT_ASKED);

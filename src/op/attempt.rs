@@ -1,0 +1,221 @@
+//! One transfer of a pipe, a terminal or a file, waiting where the kernel does not.
+//!
+//! Of a descriptor in non-blocking mode the kernel does not wait in a transfer, it fails with
+//! `EAGAIN`. The mode is not ours to change where others share the descriptor, as they do standard
+//! input; so then an [`Attempt`] waits by a poll, and tries again.
+
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::parked::was_cancelled;
+use super::{Op, Operation, PollAdd, Read, SharedFd, Write, poll_add, read, write};
+use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
+
+/// How bytes come out of a descriptor.
+pub(crate) trait Means: 'static {
+    /// Whether a read waits by a poll from the beginning, so that one which is stopped while it
+    /// waits cannot have taken anything.
+    const LOOKS_FIRST: bool;
+
+    /// Whether the kernel is told to stop a read that is dropped. If not, it stays in the kernel
+    /// until something comes.
+    const STOPS: bool;
+}
+
+/// A pipe, which nobody else reads.
+pub(crate) struct ByPipe;
+
+impl Means for ByPipe {
+    const LOOKS_FIRST: bool = false;
+    const STOPS: bool = false;
+}
+
+/// A file with a position, which may be somebody else's as well.
+pub(crate) struct ByPosition;
+
+impl Means for ByPosition {
+    const LOOKS_FIRST: bool = false;
+    const STOPS: bool = true;
+}
+
+/// Something that other processes may read too, such as a terminal.
+pub(crate) struct InCompany;
+
+impl Means for InCompany {
+    const LOOKS_FIRST: bool = true;
+    const STOPS: bool = true;
+}
+
+/// Which way the bytes go.
+pub(crate) trait Direction<B> {
+    type Transfer: Operation<Output = BufResult<usize, B>>;
+
+    const EVENTS: libc::c_short;
+    const LOOKS_FIRST: bool;
+
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Self::Transfer>;
+}
+
+/// From the descriptor into the buffer.
+pub(crate) struct Inward<M>(PhantomData<M>);
+
+impl<M: Means, B: IoBufMut> Direction<B> for Inward<M> {
+    type Transfer = Read<B>;
+
+    const EVENTS: libc::c_short = libc::POLLIN;
+    const LOOKS_FIRST: bool = M::LOOKS_FIRST;
+
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
+        read(fd, buffer)
+    }
+}
+
+/// From the buffer into the descriptor.
+pub(crate) struct Outward;
+
+impl<B: IoBuf> Direction<B> for Outward {
+    type Transfer = Write<B>;
+
+    const EVENTS: libc::c_short = libc::POLLOUT;
+    const LOOKS_FIRST: bool = false;
+
+    fn begin(fd: &SharedFd, buffer: B) -> Op<Write<B>> {
+        write(fd, buffer)
+    }
+}
+
+/// One transfer, which waits by a poll where the kernel does not wait, and begins anew when it was
+/// interrupted or its ring has stopped.
+pub(crate) struct Attempt<D: Direction<B>, B> {
+    state: State<D, B>,
+    /// What is under way has been polled before, perhaps on another ring.
+    is_old: bool,
+    /// Nobody wants it to begin anew.
+    is_given_up: bool,
+}
+
+enum State<D: Direction<B>, B> {
+    Transfer(Op<D::Transfer>),
+    Wait(Op<PollAdd>, B),
+    Ended,
+}
+
+impl<D: Direction<B>, B> Attempt<D, B> {
+    pub(crate) fn new(fd: &SharedFd, buffer: B) -> Self {
+        let mut attempt = Self { state: State::Ended, is_old: false, is_given_up: false };
+        if D::LOOKS_FIRST {
+            attempt.wait(fd, buffer);
+        } else {
+            attempt.transfer(fd, buffer);
+        }
+        attempt
+    }
+
+    fn transfer(&mut self, fd: &SharedFd, buffer: B) {
+        self.state = State::Transfer(D::begin(fd, buffer));
+        self.is_old = false;
+    }
+
+    fn wait(&mut self, fd: &SharedFd, buffer: B) {
+        self.state = State::Wait(poll_add(fd, D::EVENTS), buffer);
+        self.is_old = false;
+    }
+
+    /// Whether this ended it only for now.
+    fn begins_anew(&self, error: &io::Error) -> bool {
+        let is_passing = error.kind() == io::ErrorKind::Interrupted;
+        !self.is_given_up && (is_passing || (self.is_old && was_cancelled(error)))
+    }
+
+    /// Goes on until bytes have been transferred, or it has failed.
+    pub(crate) fn poll_ended(
+        &mut self,
+        fd: &SharedFd,
+        cx: &mut Context<'_>,
+    ) -> Poll<BufResult<usize, B>> {
+        loop {
+            let polled = match &mut self.state {
+                State::Transfer(transfer) => Pin::new(transfer).poll(cx).map(Event::Transferred),
+                State::Wait(ready, _) => Pin::new(ready).poll(cx).map(Event::Waited),
+                State::Ended => panic!("a finished transfer was polled again"),
+            };
+            let Poll::Ready(event) = polled else {
+                self.is_old = true;
+                return Poll::Pending;
+            };
+            let ended = match (event, mem::replace(&mut self.state, State::Ended)) {
+                (Event::Transferred(result), _) => self.transferred(fd, result),
+                (Event::Waited(ready), State::Wait(_, buffer)) => self.waited(fd, ready, buffer),
+                (Event::Waited(_), _) => unreachable!("it is what has just been polled"),
+            };
+            if let Some(ended) = ended {
+                return Poll::Ready(ended);
+            }
+        }
+    }
+
+    fn transferred(
+        &mut self,
+        fd: &SharedFd,
+        result: BufResult<usize, B>,
+    ) -> Option<BufResult<usize, B>> {
+        match result {
+            Err(BufError { error, buffer }) if self.begins_anew(&error) => {
+                self.transfer(fd, buffer);
+                None
+            }
+            Err(BufError { error, buffer })
+                if error.kind() == io::ErrorKind::WouldBlock && !self.is_given_up =>
+            {
+                self.wait(fd, buffer);
+                None
+            }
+            ended => Some(ended),
+        }
+    }
+
+    fn waited(
+        &mut self,
+        fd: &SharedFd,
+        ready: io::Result<libc::c_short>,
+        buffer: B,
+    ) -> Option<BufResult<usize, B>> {
+        match ready {
+            // Also for `POLLERR` and `POLLHUP`: the transfer says what they mean.
+            Ok(_) => self.transfer(fd, buffer),
+            Err(error) if self.begins_anew(&error) => self.wait(fd, buffer),
+            Err(error) => return Some(Err(BufError { error, buffer })),
+        }
+        None
+    }
+
+    /// Nobody awaits it any more: it ends as soon as it can, without beginning anew. The buffer,
+    /// if nothing is under way.
+    pub(crate) fn give_up(mut self, is_stopped: bool) -> Result<Self, B> {
+        self.is_given_up = true;
+        match self.state {
+            State::Wait(_, buffer) => Err(buffer),
+            State::Transfer(transfer) if is_stopped => {
+                self.state = State::Transfer(transfer.cancel());
+                Ok(self)
+            }
+            state => Ok(Self { state, ..self }),
+        }
+    }
+}
+
+/// What an [`Attempt`] waited for.
+enum Event<B> {
+    Transferred(BufResult<usize, B>),
+    Waited(io::Result<libc::c_short>),
+}
+
+/// Whether a transfer that was given up ended without having done anything.
+pub(crate) fn did_nothing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, WouldBlock};
+    was_cancelled(error) || matches!(error.kind(), Interrupted | WouldBlock)
+}
