@@ -25,7 +25,7 @@ use crate::stream::{Stream, Tcp};
 ///
 /// See [`net`](crate::net).
 pub struct TcpStream {
-    pub(super) stream: Stream<Tcp>,
+    stream: Stream<Tcp>,
 }
 
 impl TcpStream {

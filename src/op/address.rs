@@ -110,17 +110,6 @@ impl SocketAddress {
         (len > 0).then_some(Self { len, ..self })
     }
 
-    /// What the kernel has written somewhere else; of a longer address, what fits.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let mut address = Self::empty();
-        let len = bytes.len().min(size_of::<Storage>());
-        let to = (&raw mut address.storage).cast::<u8>();
-        // SAFETY: no more than the storage holds, which is plain numbers.
-        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), len) };
-        address.len = len as libc::socklen_t;
-        address
-    }
-
     pub(crate) fn ptr(&self) -> *const libc::sockaddr {
         (&raw const self.storage).cast()
     }

@@ -105,10 +105,10 @@ pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
 pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
 pub use provided::{
-    ControlMessage, ControlMessages, Message, OrWait, PooledOperation, ReadMultishot, ReadPooled,
-    RecvBundle, RecvBundleMultishot, RecvMessageMultishot, RecvMultishot, RecvPooled,
-    read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot, recv_pooled,
-    recvmsg_multishot,
+    Message, OrWait, PooledOperation, ReadMultishot, ReadPooled, ReceivedControl,
+    ReceivedControlMessage, RecvBundle, RecvBundleMultishot, RecvMessageMultishot, RecvMultishot,
+    RecvPooled, read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot,
+    recv_pooled, recvmsg_multishot,
 };
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};

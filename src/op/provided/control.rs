@@ -8,7 +8,7 @@ const SCM_PIDFD: i32 = 4;
 /// One control message; see cmsg(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ControlMessage<'a> {
+pub struct ReceivedControlMessage<'a> {
     /// The protocol that it is from: [`SOL_SOCKET`](libc::SOL_SOCKET), …
     pub level: i32,
     /// What it is: [`SCM_TIMESTAMP`](libc::SCM_TIMESTAMP), …
@@ -19,20 +19,20 @@ pub struct ControlMessage<'a> {
 
 /// The control messages of a [`Message`](super::Message), one by one.
 #[derive(Clone, Debug)]
-pub struct ControlMessages<'a> {
+pub struct ReceivedControl<'a> {
     left: &'a [u8],
 }
 
-impl<'a> ControlMessages<'a> {
+impl<'a> ReceivedControl<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { left: bytes }
     }
 }
 
-impl<'a> Iterator for ControlMessages<'a> {
-    type Item = ControlMessage<'a>;
+impl<'a> Iterator for ReceivedControl<'a> {
+    type Item = ReceivedControlMessage<'a>;
 
-    fn next(&mut self) -> Option<ControlMessage<'a>> {
+    fn next(&mut self) -> Option<ReceivedControlMessage<'a>> {
         const WORD: usize = size_of::<usize>();
         const HEADER: usize = WORD + 8;
         let (len, rest) = self.left.split_at_checked(WORD)?;
@@ -42,14 +42,14 @@ impl<'a> Iterator for ControlMessages<'a> {
         let data = rest.get(..len.checked_sub(HEADER)?)?;
         self.left = self.left.get(len.next_multiple_of(WORD)..).unwrap_or(&[]);
         let number = |bytes: &[u8]| bytes.try_into().ok().map(i32::from_ne_bytes);
-        Some(ControlMessage { level: number(level)?, kind: number(kind)?, data })
+        Some(ReceivedControlMessage { level: number(level)?, kind: number(kind)?, data })
     }
 }
 
 /// Makes owners of the descriptors that the kernel has handed out with control data, which must be
 /// looked at once only.
 pub(super) fn take_descriptors(control: &[u8]) -> Vec<OwnedFd> {
-    let messages = ControlMessages::new(control);
+    let messages = ReceivedControl::new(control);
     let with_descriptors = messages.filter(|message| {
         message.level == libc::SOL_SOCKET && [libc::SCM_RIGHTS, SCM_PIDFD].contains(&message.kind)
     });
@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn every_message_comes_out_with_its_data() {
         let bytes = encoded(&[(1, 2, b"salt"), (3, 4, b""), (5, 6, b"and pepper")]);
-        let found: Vec<_> = ControlMessages::new(&bytes)
-            .map(|ControlMessage { level, kind, data }| (level, kind, data))
+        let found: Vec<_> = ReceivedControl::new(&bytes)
+            .map(|ReceivedControlMessage { level, kind, data }| (level, kind, data))
             .collect();
         assert_eq!(found, [(1, 2, &b"salt"[..]), (3, 4, b""), (5, 6, b"and pepper")]);
     }
@@ -91,10 +91,10 @@ mod tests {
     fn data_that_was_cut_off_ends_the_messages() {
         let bytes = encoded(&[(1, 2, b"salt"), (3, 4, b"pepper")]);
         for len in 0..bytes.len() {
-            assert!(ControlMessages::new(&bytes[..len]).count() <= 2);
+            assert!(ReceivedControl::new(&bytes[..len]).count() <= 2);
         }
-        assert_eq!(ControlMessages::new(&bytes[..24]).count(), 1);
-        assert_eq!(ControlMessages::new(&[0xff; 32]).count(), 0);
-        assert_eq!(ControlMessages::new(&[0; 32]).count(), 0);
+        assert_eq!(ReceivedControl::new(&bytes[..24]).count(), 1);
+        assert_eq!(ReceivedControl::new(&[0xff; 32]).count(), 0);
+        assert_eq!(ReceivedControl::new(&[0; 32]).count(), 0);
     }
 }

@@ -9,11 +9,10 @@ use std::task::{Context, Poll};
 
 use io_uring::{opcode, squeue};
 
-use super::control::{ControlMessages, take_descriptors};
+use super::control::{ReceivedControl, take_descriptors};
 use super::{Supply, gives_messages};
 use crate::buf::{BufferPool, PooledBuffer};
-use crate::op::address::RawAddress;
-use crate::op::{After, Descriptor, Multishot, MultishotOperation, Shot, Start};
+use crate::op::{After, Descriptor, Multishot, MultishotOperation, Shot, SocketAddress, Start};
 
 /// See [`recvmsg_multishot`].
 pub struct RecvMessageMultishot {
@@ -207,7 +206,7 @@ pub struct Message {
 impl Message {
     /// The sender's address, if there is one of IPv4 or IPv6.
     pub fn address(&self) -> Option<SocketAddr> {
-        RawAddress::from_bytes(self.name()).to_socket_addr()
+        SocketAddress::from_bytes(self.name()).ok()?.to_socket_addr()
     }
 
     /// The sender's address as the kernel writes it: a `sockaddr` of whatever family.
@@ -230,8 +229,8 @@ impl Message {
 
     /// The control messages that came with it. Numbers of descriptors among them are not to be
     /// used: the descriptors are [owned](Self::take_descriptors) by the message.
-    pub fn control(&self) -> ControlMessages<'_> {
-        ControlMessages::new(&self.buffer[self.control.clone()])
+    pub fn control(&self) -> ReceivedControl<'_> {
+        ReceivedControl::new(&self.buffer[self.control.clone()])
     }
 
     /// Takes the descriptors that came with it. Those that are not taken are closed with the

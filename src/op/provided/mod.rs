@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 
 use io_uring::{cqueue, squeue};
 
-pub use control::{ControlMessage, ControlMessages};
+pub use control::{ReceivedControl, ReceivedControlMessage};
 pub use message::{Message, RecvMessageMultishot, recvmsg_multishot};
 pub use multishot::{
     ReadMultishot, RecvBundleMultishot, RecvMultishot, read_multishot, recv_bundle_multishot,
