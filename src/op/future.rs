@@ -192,6 +192,10 @@ impl<O: Operation> Op<O> {
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
         if let State::Unstarted(..) = self.state {
             self.start(cx);
+            if let State::Started(_) = self.state {
+                // It has the waker, and nothing has come yet.
+                return Poll::Pending;
+            }
         }
         if let State::Started(started) = &self.state {
             // SAFETY: we are the future.
