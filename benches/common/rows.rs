@@ -94,8 +94,9 @@ pub(crate) const NOTES: [&str; 13] = [
      time into one of 256 provided buffers, and one send a message, out of that buffer.",
     "To a peer on the same machine the kernel copies nevertheless, and has to find the pages, too: \
      what sending without a copy saves shows over a network only, and these rows show what it \
-     costs. One send after the other; a buffer is used again when it has come back. Processor time \
-     is that of the sending thread; the receiver is a thread of `std` on the second processor.",
+     costs. One send after the other, out of the first of eight buffers that has come back. \
+     Processor time is that of the sending thread; the receiver is a thread of `std` on the second \
+     processor.",
     "`or_copy` copies what is shorter than 16 KiB; so does the bare loop.",
 ];
 
