@@ -115,6 +115,9 @@ mod inbox;
 mod primitives;
 
 #[cfg(ringpool_loom)]
+#[path = "buf/provided/returns.rs"]
+mod buffer_returns;
+#[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
 #[cfg(ringpool_loom)]

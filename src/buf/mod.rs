@@ -11,6 +11,7 @@
 //! | `&'static [u8]`, `&'static str`, `String`, `Box<str>`, `Cow<'static, …>`, `Arc<[u8]>`, `Arc<str>`, `Arc<Vec<u8>>` | all of it | not |
 //! | `bytes::Bytes` and `bytes::BytesMut`, with the feature `bytes` | all of it | `BytesMut`, as a vector |
 //! | [`RegisteredBuffer`] | all of it | as a vector |
+//! | [`PooledBuffer`] | all of it | not |
 //! | [`Slice`], made by [`IoBuf::slice`] of any of these | the part | the part, and nothing else changes |
 //!
 //! Vectored operations take several: a `Vec`, a boxed slice or an array of buffers, or a tuple of
@@ -22,6 +23,7 @@ mod arena;
 #[cfg(feature = "bytes")]
 mod bytes;
 mod impls;
+pub(crate) mod provided;
 mod registered;
 mod registration;
 mod slice;
@@ -31,6 +33,7 @@ use std::ops::RangeBounds;
 use std::{error, fmt, io};
 
 pub use aligned::AlignedBuf;
+pub use provided::{BufferPool, BufferPoolBuilder, PooledBuffer, WhenEmpty};
 pub use registered::{Registered, RegisteredBuffer, RegisteredBuffers, RegisteredBufs};
 pub use slice::Slice;
 use vectored::set_initialized_total;

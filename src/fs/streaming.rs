@@ -15,9 +15,10 @@ impl AsyncReadOwned for File {
     type Reading = ReadUnderWay<op::Read<Vec<u8>>>;
 
     fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
-        op::read(self.shared_fd(), buffer)
+        File::read(self, buffer)
     }
 
+    /// It does not see what a dropped [`File::read`] has left behind: await one more read first.
     fn poll_read_owned(
         &mut self,
         reading: &mut Self::Reading,
@@ -48,7 +49,7 @@ impl AsyncWriteOwned for File {
     type Writing = WriteUnderWay<op::Write<Vec<u8>>>;
 
     fn write<B: IoBuf>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
-        op::write(self.shared_fd(), buffer)
+        File::write(self, buffer)
     }
 
     fn poll_write_owned(

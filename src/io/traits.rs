@@ -48,8 +48,7 @@ pub trait AsyncReadOwned: Send {
     ///
     /// # Cancel safety
     ///
-    /// As the stream's own `read`: nothing is lost of a socket; what a dropped read had read at
-    /// the position of a file is.
+    /// As the stream's own `read`: nothing is lost of a connection or a file.
     fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send;
 
     /// Goes on reading, or begins to, with a whole buffer at a time.

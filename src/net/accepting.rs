@@ -13,19 +13,20 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::stream::FusedStream;
 
 use crate::op::parked::was_cancelled;
-use crate::op::{Accept, AcceptMultishot, Multishot, Op, SharedFd, accept, accept_multishot};
+use crate::op::{
+    Accept, AcceptMultishot, Multishot, Op, SharedFd, SocketAddress, accept, accept_multishot,
+};
 use crate::primitives::{Mutex, lock};
 use crate::task::run;
 
 /// The peer's address, as [`accept`] gives it.
-type Address = Option<SocketAddr>;
+type Address = SocketAddress;
 
 /// A connection, and its peer's address, unless it has to be asked for.
 pub(super) type Accepted = (SharedFd, Option<Address>);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use super::failed::FailedAddresses;
 use crate::{blocking, context};
 
 use self::sealed::{Target, ToTarget};
@@ -64,23 +65,47 @@ pub(super) async fn resolve(target: impl ToSocketAddrs) -> io::Result<Vec<Socket
     .await?
 }
 
-/// Tries `attempt` on one address after the other until it succeeds; gives the last error.
+/// Tries `attempt` on one address after the other until it succeeds.
 pub(super) fn first_that_works<T>(
     addresses: &[SocketAddr],
     mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
-    let mut last_error = no_address();
+    let mut failed = FailedAddresses::default();
     for address in addresses {
         match attempt(*address) {
             Ok(value) => return Ok(value),
-            Err(error) => last_error = error,
+            Err(error) => failed.push(*address, error),
         }
     }
-    Err(last_error)
+    Err(failed.into())
 }
 
-pub(super) fn no_address() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "there is no address to try")
+/// The addresses of a host: its name is looked up on a thread for blocking work.
+///
+/// # Errors
+///
+/// Those of the lookup; [`InvalidInput`](io::ErrorKind::InvalidInput) if there is no port, and
+/// [`Unsupported`](io::ErrorKind::Unsupported) if a name is to be looked up outside the tasks of a
+/// pool.
+///
+/// # Cancel safety
+///
+/// A lookup that has begun goes on on its thread, and nobody hears of it.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let mut addresses = pool.block_on(ringpool::net::lookup_host("localhost:80"))?;
+/// assert!(addresses.all(|address| address.ip().is_loopback() && address.port() == 80));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn lookup_host<T: ToSocketAddrs>(
+    host: T,
+) -> io::Result<impl Iterator<Item = SocketAddr> + use<T>> {
+    resolve(host).await.map(Vec::into_iter)
 }
 
 fn host_and_port(host: &str, port: u16) -> Target {

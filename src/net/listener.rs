@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::accepting::{Accepting, Acceptors, Connections};
 use super::address::{ToSocketAddrs, first_that_works, resolve};
 use super::{TcpStream, socket};
-use crate::op::SharedFd;
+use crate::op::{AnyFd, Descriptor, SharedFd};
 
 /// A TCP socket that accepts connections.
 ///
@@ -36,7 +36,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of bind(2), the latter for the last address.
+    /// Those of the name's lookup and of bind(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`](super::FailedAddresses).
     ///
     /// # Cancel safety
     ///
@@ -89,7 +90,7 @@ impl TcpListener {
         first_that_works(&addresses, |address| socket::listening_at(address, true)).map(Self::new)
     }
 
-    fn new(fd: OwnedFd) -> Self {
+    pub(super) fn new(fd: OwnedFd) -> Self {
         Self { acceptors: Acceptors::new(), fd: fd.into() }
     }
 
@@ -160,12 +161,42 @@ impl TcpListener {
                 let peer = peer_of(&connection)?;
                 return Ok((TcpStream::new(connection), peer));
             };
-            let peer = peer.ok_or_else(|| {
+            let peer = peer.to_socket_addr().ok_or_else(|| {
                 let message = "a connection that is not TCP came in, and was closed";
                 io::Error::new(io::ErrorKind::Unsupported, message)
             })?;
             Ok((TcpStream::new(connection), peer))
         }
+    }
+
+    /// How many routers a packet of its connections may pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of getsockopt(2).
+    #[doc(alias = "IP_TTL")]
+    pub fn ttl(&self) -> io::Result<u32> {
+        socket::as_std::<std::net::TcpListener>(&self.fd).ttl()
+    }
+
+    /// Says how many routers a packet of its connections may pass.
+    ///
+    /// # Errors
+    ///
+    /// Those of setsockopt(2).
+    #[doc(alias = "IP_TTL")]
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        socket::as_std::<std::net::TcpListener>(&self.fd).set_ttl(ttl)
+    }
+
+    /// Takes the error that the kernel keeps for the listener, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of getsockopt(2).
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        socket::as_std::<std::net::TcpListener>(&self.fd).take_error()
     }
 
     /// All connections, as they come: one operation of the kernel's for any number of them.
@@ -213,6 +244,12 @@ impl TcpListener {
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket::as_std::<std::net::TcpListener>(&self.fd).local_addr()
+    }
+}
+
+impl Descriptor for TcpListener {
+    fn to_any_fd(&self) -> AnyFd {
+        self.fd.to_any_fd()
     }
 }
 

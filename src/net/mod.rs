@@ -1,14 +1,14 @@
-//! TCP, with the names of `std::net`.
+//! TCP, UDP and Unix sockets, with the names of `std` and tokio.
 //!
-//! Listeners and streams belong to no ring: any task on any ring may use them, two of them at once
+//! Sockets belong to no ring: any task on any ring may use them, two of them at once
 //! as well, one to read and one to write. All methods take `&self`.
 //!
 //! # Dropped futures
 //!
 //! Nothing is lost when a future of this module is dropped before it is ready, as timeouts and
-//! selects do. What the kernel has been asked for already stays with the listener or stream: a
-//! connection that arrives for a dropped `accept` goes to the next one, and bytes that arrive for
-//! a dropped `read` come out of the next one. It ends with the listener or stream.
+//! selects do. What the kernel has been asked for already stays with the socket: a connection that
+//! arrives for a dropped `accept` goes to the next one, bytes that arrive for a dropped `read` come
+//! out of the next one, and so do a datagram and descriptors. It ends with the socket.
 //!
 //! # Examples
 //!
@@ -44,15 +44,33 @@
 
 mod accepting;
 mod address;
+mod datagrams;
+mod failed;
+mod keepalive;
 mod listener;
 mod socket;
 mod split;
 mod stream;
 mod streaming;
+mod tcp_options;
+mod tcp_socket;
+mod udp;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use std::net::Shutdown;
 
-pub use address::ToSocketAddrs;
+pub use address::{ToSocketAddrs, lookup_host};
+pub use failed::FailedAddresses;
+pub use keepalive::TcpKeepalive;
 pub use listener::{Incoming, TcpListener};
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+pub use split::{Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
+pub use tcp_socket::TcpSocket;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::UnixListener;
+pub use unix_stream::{UCred, UnixStream};
+
+pub use crate::stream::ReceivedFds;

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::{fmt, io};
 
-use super::address::{ToSocketAddrs, no_address, resolve};
-use super::{OwnedReadHalf, OwnedWriteHalf, Shutdown, socket, split};
+use super::address::{ToSocketAddrs, resolve};
+use super::failed::FailedAddresses;
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, WriteHalf, socket, split};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::{SharedFd, connect};
-use crate::stream::{Socket, Stream};
+use crate::op::{AnyFd, Descriptor, SharedFd, connect};
+use crate::stream::{Stream, Tcp};
 
 /// A TCP connection.
 ///
@@ -24,7 +25,7 @@ use crate::stream::{Socket, Stream};
 ///
 /// See [`net`](crate::net).
 pub struct TcpStream {
-    pub(super) stream: Stream<Socket>,
+    stream: Stream<Tcp>,
 }
 
 impl TcpStream {
@@ -32,7 +33,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// Those of the name's lookup and of connect(2), the latter for the last address.
+    /// Those of the name's lookup and of connect(2). If several addresses have been tried, it is of
+    /// the last one's kind, and holds [`FailedAddresses`] with the errors of all.
     ///
     /// # Cancel safety
     ///
@@ -51,15 +53,45 @@ impl TcpStream {
     /// # }
     /// ```
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last_error = no_address();
+        let mut failed = FailedAddresses::default();
         for address in resolve(address).await? {
-            let fd = SharedFd::from(socket::for_address(address)?);
-            match connect(&fd, address).await {
-                Ok(()) => return Ok(Self::new(fd)),
-                Err(error) => last_error = error,
+            let attempt = async {
+                let fd = SharedFd::from(socket::for_address(address)?);
+                connect(&fd, address).await.map(|()| Self::new(fd))
+            };
+            match attempt.await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed.push(address, error),
             }
         }
-        Err(last_error)
+        Err(failed.into())
+    }
+
+    /// Connects to `address` from an address of our own; port 0 has the system choose one.
+    ///
+    /// For other options before connecting see [`TcpSocket`](super::TcpSocket).
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and those of bind(2).
+    ///
+    /// # Cancel safety
+    ///
+    /// The attempt is given up, and nothing is left behind.
+    pub async fn connect_from(local: SocketAddr, address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut failed = FailedAddresses::default();
+        for address in resolve(address).await? {
+            let attempt = async {
+                let socket = super::TcpSocket::for_address(local)?;
+                socket.bind(local)?;
+                socket.connect(address).await
+            };
+            match attempt.await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed.push(address, error),
+            }
+        }
+        Err(failed.into())
     }
 
     pub(super) fn new(fd: SharedFd) -> Self {
@@ -184,55 +216,61 @@ impl TcpStream {
         self.stream.write_all(buffer)
     }
 
-    /// Ends one or both directions; it does not wait.
-    ///
-    /// After [`Write`](Shutdown::Write) the peer reads what has been sent and then the end. A read
-    /// under way ends after [`Read`](Shutdown::Read), a write that was dropped and is under way
-    /// fails after `Write`.
+    /// Reads what has arrived into several buffers, one after the other, waiting until there is
+    /// something. Those that are not reached are empty afterwards, as far as their type can be.
     ///
     /// # Errors
     ///
-    /// Those of shutdown(2).
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.as_std(|stream| stream.shutdown(how))
+    /// As [`read`](Self::read); [`InvalidInput`](io::ErrorKind::InvalidInput) for more than 1024
+    /// buffers.
+    ///
+    /// # Cancel safety
+    ///
+    /// No byte is lost, as for [`read`](Self::read).
+    pub fn read_vectored<B: IoBufMut>(
+        &self,
+        buffers: Vec<B>,
+    ) -> impl Future<Output = BufResult<usize, Vec<B>>> + Send + use<'_, B> {
+        self.stream.read_vectored(buffers)
     }
 
-    /// Whether small writes are sent at once, instead of being gathered.
+    /// Writes as many bytes of several buffers, one after the other, as there is room for, waiting
+    /// until there is some.
     ///
     /// # Errors
     ///
-    /// Those of getsockopt(2).
-    #[doc(alias = "TCP_NODELAY")]
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.as_std(std::net::TcpStream::nodelay)
+    /// As [`write`](Self::write); [`InvalidInput`](io::ErrorKind::InvalidInput) for more than 1024
+    /// buffers.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_vectored<B: IoBuf>(
+        &self,
+        buffers: Vec<B>,
+    ) -> impl Future<Output = BufResult<usize, Vec<B>>> + Send + use<'_, B> {
+        self.stream.write_vectored(buffers)
     }
 
-    /// Says whether small writes shall be sent at once.
+    /// Reads what the next read will give, without taking it; it may be less than that.
     ///
     /// # Errors
     ///
-    /// Those of setsockopt(2).
-    #[doc(alias = "TCP_NODELAY")]
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.as_std(|stream| stream.set_nodelay(nodelay))
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is taken, so nothing is lost.
+    pub fn peek<B: IoBufMut>(
+        &self,
+        buffer: B,
+    ) -> impl Future<Output = BufResult<usize, B>> + Send + use<'_, B> {
+        self.stream.peek(buffer)
     }
 
-    /// The peer's address.
-    ///
-    /// # Errors
-    ///
-    /// Those of getpeername(2).
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.as_std(std::net::TcpStream::peer_addr)
-    }
-
-    /// Our own address.
-    ///
-    /// # Errors
-    ///
-    /// Those of getsockname(2).
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.as_std(std::net::TcpStream::local_addr)
+    /// Two halves that borrow the connection.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::split(self)
     }
 
     /// Two halves that may live in different tasks, on different rings.
@@ -260,11 +298,25 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::split(self)
+        split::into_split(self)
+    }
+}
+
+impl split::sealed::Connection for TcpStream {
+    type Flow = Tcp;
+
+    fn bytes(&self) -> &Stream<Tcp> {
+        &self.stream
     }
 
-    fn as_std<T>(&self, f: impl FnOnce(&std::net::TcpStream) -> T) -> T {
-        f(&socket::as_std(self.stream.fd()))
+    fn end(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
+    }
+}
+
+impl Descriptor for TcpStream {
+    fn to_any_fd(&self) -> AnyFd {
+        self.stream.fd().to_any_fd()
     }
 }
 
@@ -282,6 +334,6 @@ impl AsRawFd for TcpStream {
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_std(|stream| fmt::Debug::fmt(stream, f))
+        fmt::Debug::fmt(&*socket::as_std::<std::net::TcpStream>(self), f)
     }
 }

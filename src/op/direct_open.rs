@@ -8,10 +8,9 @@ use std::path::Path;
 use io_uring::types::{DestinationSlot, OpenHow};
 use io_uring::{opcode, squeue};
 
-use super::address::RawAddress;
 use super::direct::DirectTable;
 use super::path::Place;
-use super::{AnyFd, Descriptor, DirectFd, Op, Operation, SharedFd, Start};
+use super::{AnyFd, Descriptor, DirectFd, Op, Operation, SharedFd, SocketAddress, Start};
 
 /// The kernel chooses the place.
 const ANY_PLACE: Option<DestinationSlot> = Some(DestinationSlot::auto_target());
@@ -20,7 +19,7 @@ const ANY_PLACE: Option<DestinationSlot> = Some(DestinationSlot::auto_target());
 #[derive(Debug)]
 pub struct AcceptDirect {
     fd: AnyFd,
-    peer: RawAddress,
+    peer: SocketAddress,
     table: Option<DirectTable>,
 }
 
@@ -60,7 +59,7 @@ pub struct AcceptDirect {
 /// # }
 /// ```
 pub fn accept_direct(fd: &impl Descriptor) -> Op<AcceptDirect> {
-    Op::new(AcceptDirect { fd: fd.to_any_fd(), peer: RawAddress::empty(), table: None })
+    Op::new(AcceptDirect { fd: fd.to_any_fd(), peer: SocketAddress::empty(), table: None })
 }
 
 // SAFETY: the entry points to the address and its length, which are part of `self`.

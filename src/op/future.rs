@@ -4,17 +4,18 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::{fmt, io, mem};
 
 use io_uring::squeue;
 
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::{Operation, Start};
+use super::{Operation, Shot, Start};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::ring::unsupported;
+use crate::task::run::shielded;
 
 /// A future that the kernel completes.
 ///
@@ -85,6 +86,14 @@ impl<O: Operation> Op<O> {
     /// Whether it is to wait for all others.
     pub(super) fn is_drained(&self) -> bool {
         matches!(self.state, State::Unstarted(_, flags) if flags.contains(squeue::Flags::IO_DRAIN))
+    }
+
+    /// What was set by [`add_flags`](Self::add_flags), of an operation that has not begun.
+    pub(super) fn flags(&self) -> squeue::Flags {
+        match &self.state {
+            State::Unstarted(_, flags) => *flags,
+            _ => squeue::Flags::empty(),
+        }
     }
 
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it: the result
@@ -183,6 +192,10 @@ impl<O: Operation> Op<O> {
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
         if let State::Unstarted(..) = self.state {
             self.start(cx);
+            if let State::Started(_) = self.state {
+                // It has the waker, and nothing has come yet.
+                return Poll::Pending;
+            }
         }
         if let State::Started(started) = &self.state {
             // SAFETY: we are the future.
@@ -275,7 +288,7 @@ impl<O: Operation> Types<O> {
     const VTABLE: &'static CellVTable = &CellVTable {
         leaves_orphan: true,
         stop: if O::STOPS { stop } else { let_it_end },
-        reaped: None,
+        reaped: if O::SEES_REAPED { Some(reaped::<O>) } else { None },
         dispose: dispose::<O>,
         free: free::<O>,
     };
@@ -296,6 +309,25 @@ pub(super) unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
 ///
 /// See [`CellVTable::stop`].
 unsafe fn let_it_end(_: &Local, _: NonNull<CellHeader>) {}
+
+/// A completion has come: shows it to the operation.
+///
+/// # Safety
+///
+/// See [`CellVTable::reaped`].
+unsafe fn reaped<O: Operation>(
+    _: &Local,
+    cell: NonNull<CellHeader>,
+    outcome: Outcome,
+) -> Option<Waker> {
+    // SAFETY: pending, so it is full, and neither the future nor the kernel looks at it now: the
+    // future because it is pending, the kernel because its entry does not point to what this
+    // changes.
+    let operation = unsafe { &mut *content_of::<O>(cell) };
+    // It may be the user's.
+    let _ = shielded(|| operation.reaped(Shot::new(outcome)));
+    None
+}
 
 /// Nobody waits: make the output, so that whatever it owns is dropped as it should be.
 ///

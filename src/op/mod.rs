@@ -16,6 +16,7 @@ pub(crate) mod cell;
 mod close;
 mod command;
 mod content;
+pub(crate) mod control;
 mod descriptor;
 mod direct;
 mod direct_move;
@@ -27,6 +28,7 @@ mod fixed_vectored;
 mod futex;
 mod future;
 mod linked;
+mod message;
 mod modifiers;
 mod multishot;
 mod names;
@@ -38,6 +40,7 @@ mod path;
 mod pipe;
 mod poll;
 mod position;
+mod provided;
 mod range;
 pub mod raw;
 mod read;
@@ -67,10 +70,12 @@ use std::io;
 use io_uring::squeue;
 
 pub use accept_multishot::{AcceptMultishot, accept_multishot};
+pub use address::SocketAddress;
 pub use advise::{Fadvise, Madvise, fadvise, madvise};
 pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
 pub use command::{UringCmd, uring_cmd};
+pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
 pub use direct_move::{InstallFd, RegisterFd};
@@ -88,6 +93,7 @@ pub use futex::{Futex, FutexWait, FutexWaitV, FutexWake, futex_wait, futex_waitv
 pub use future::Op;
 pub(crate) use future::not_on_a_ring;
 pub use linked::{Linked, Step, Steps, hard_link, link};
+pub use message::{Received, RecvFrom, RecvMessage, SendMessage, recvfrom, recvmsg, sendmsg};
 pub use multishot::{After, Multishot, MultishotOperation, Shot};
 pub use names::{
     LinkAt, MkDirAt, RenameAt, SymlinkAt, UnlinkAt, linkat, mkdirat, renameat, symlinkat, unlinkat,
@@ -98,6 +104,12 @@ pub use open::{OpenAt2, openat2};
 pub use openat::{OpenAt, openat};
 pub use pipe::{Pipe, pipe};
 pub use poll::{PollAdd, PollMultishot, poll_add, poll_multishot};
+pub use provided::{
+    Message, OrWait, PooledOperation, ReadMultishot, ReadPooled, ReceivedControl,
+    ReceivedControlMessage, RecvBundle, RecvBundleMultishot, RecvMessageMultishot, RecvMultishot,
+    RecvPooled, read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot,
+    recv_pooled, recvmsg_multishot,
+};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use returning::Returning;
@@ -116,7 +128,7 @@ pub use sync::{Fsync, Ftruncate, fdatasync, fsync, ftruncate};
 pub use timed::Timed;
 pub use timeout::{Timeout, TimeoutEnd, timeout, timeout_at};
 pub use timeout_multishot::{TimeoutMultishot, timeout_multishot};
-pub use transfer::{Recv, Send, recv, send};
+pub use transfer::{Recv, Send, SendTo, recv, send, sendto};
 pub use waitid::{ChildState, Children, WaitId, waitid};
 pub use write::{Write, WriteVectored, write, write_at, writev, writev_at};
 pub use xattr::{GetXattr, SetXattr, fgetxattr, fsetxattr, getxattr, setxattr};
@@ -139,8 +151,8 @@ pub use zero_copy::{ZERO_COPY_MIN, ZeroCopy, ZeroCopyOperation};
 ///   twice.
 /// * It completes on success, too: no `IOSQE_CQE_SKIP_SUCCESS`. It has no `IOSQE_IO_LINK` and no
 ///   `IOSQE_IO_HARDLINK` either, which would bind it to an operation of somebody else's, and no
-///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. `IOSQE_BUFFER_SELECT`
-///   only if [`take_flags`](Operation::take_flags) takes over the buffer that the completion names.
+///   `IOSQE_IO_DRAIN`; [`Op::link`] and [`Op::drain`] are there for that. It has no
+///   `IOSQE_BUFFER_SELECT`: the groups of a ring belong to its [pools](crate::buf::BufferPool).
 /// * It names descriptors only by [`Start::target`] and [`Start::number`], of an [`AnyFd`] that
 ///   `self` owns, so that they are not closed and reused meanwhile.
 /// * It does nothing to the ring, its tables and other operations: see [what is left
@@ -165,6 +177,14 @@ pub unsafe trait Operation: std::marker::Send + 'static {
     ///
     /// If it cannot be started on this ring; it is given to [`finish`](Operation::finish) then.
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry>;
+
+    /// Whether [`reaped`](Operation::reaped) is to be called.
+    const SEES_REAPED: bool = false;
+
+    /// Takes the completion as soon as it has been reaped, on the ring's own thread and in the
+    /// order in which completions came, before anybody learns of it: for what the completion names
+    /// and others might use before somebody asks.
+    fn reaped(&mut self, _completion: Shot) {}
 
     /// The flags of the completion, for operations that have to know them; told before
     /// [`finish`](Operation::finish), if the kernel was asked at all.

@@ -93,6 +93,10 @@ pub struct Shot {
 }
 
 impl Shot {
+    pub(super) fn new(outcome: Outcome) -> Self {
+        Self { outcome }
+    }
+
     /// The number, or the error.
     ///
     /// # Errors

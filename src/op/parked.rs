@@ -22,9 +22,14 @@
 //! callers that read one stream at once can mean nothing good; the second one gets an error.
 
 use std::cell::UnsafeCell;
+use std::future::poll_fn;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Op, Operation};
+use crate::buf::{BufError, BufResult};
 
 /// A place of which one caller at a time has the use.
 pub(crate) struct Slot<T> {
@@ -102,6 +107,57 @@ pub(crate) fn busy(what: &str) -> io::Error {
 /// stopped; on another ring it can begin anew.
 pub(crate) fn was_cancelled(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ECANCELED)
+}
+
+/// An operation under a claim, which is parked if this is dropped before it has ended.
+struct Running<'a, T, O: Operation> {
+    claim: Claim<'a, T>,
+    operation: Option<Op<O>>,
+    park: fn(&mut T, Op<O>),
+}
+
+impl<T, O: Operation> Running<'_, T, O> {
+    async fn end(&mut self) -> O::Output {
+        let output = poll_fn(|cx| {
+            let operation = self.operation.as_mut().expect("it is taken out when it has ended");
+            Pin::new(operation).poll(cx)
+        });
+        let output = output.await;
+        self.operation = None;
+        output
+    }
+}
+
+impl<T, O: Operation> Drop for Running<'_, T, O> {
+    fn drop(&mut self) {
+        if let Some(operation) = self.operation.take() {
+            (self.park)(&mut self.claim, operation);
+        }
+    }
+}
+
+/// Runs the operation that `make` makes, and again where the ring it was begun on has stopped.
+pub(crate) async fn run<T, O, N, B>(
+    claim: Claim<'_, T>,
+    mut content: B,
+    make: impl Fn(B) -> Op<O>,
+    park: fn(&mut T, Op<O>),
+) -> BufResult<N, B>
+where
+    O: Operation<Output = BufResult<N, B>>,
+{
+    let mut running = Running { claim, operation: None, park };
+    let mut is_first = true;
+    loop {
+        running.operation = Some(make(content));
+        match running.end().await {
+            Err(BufError { error, buffer }) if was_cancelled(&error) && is_first => {
+                content = buffer;
+                is_first = false;
+            }
+            output => return output,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use std::ptr;
 
 use io_uring::{opcode, squeue};
 
-use super::address::RawAddress;
 use super::position::IoVecs;
 use super::zero_copy::sealed::{Manner, Sending};
-use super::{AnyFd, Descriptor, Start, ZeroCopy};
+use super::{AnyFd, Descriptor, SocketAddress, Start, ZeroCopy};
 use crate::buf::{IoBuf, IoBufs, entry_len};
 
 /// See [`send_zc`] and [`sendto_zc`].
@@ -18,7 +17,7 @@ use crate::buf::{IoBuf, IoBufs, entry_len};
 pub struct SendZc<B> {
     fd: AnyFd,
     buffer: B,
-    address: Option<RawAddress>,
+    address: Option<SocketAddress>,
     flags: i32,
 }
 
@@ -117,7 +116,7 @@ fn checked(flags: i32) -> i32 {
 }
 
 /// The address as an entry has it.
-fn parts_of(address: Option<&RawAddress>) -> (*const libc::sockaddr, libc::socklen_t) {
+fn parts_of(address: Option<&SocketAddress>) -> (*const libc::sockaddr, libc::socklen_t) {
     address.map_or((ptr::null(), 0), |address| (address.ptr(), address.len()))
 }
 
@@ -159,7 +158,7 @@ unsafe impl<B: IoBuf> Sending for SendZc<B> {
 pub struct SendMsgZc<B> {
     fd: AnyFd,
     buffers: B,
-    address: Option<RawAddress>,
+    address: Option<SocketAddress>,
     flags: i32,
     vectors: IoVecs,
     header: Header,
@@ -225,7 +224,7 @@ pub fn sendmsg_zc<B: IoBufs>(
     flags: i32,
 ) -> ZeroCopy<SendMsgZc<B>> {
     let (vectors, header) = (IoVecs::default(), Header::empty());
-    let (fd, address, flags) = (fd.to_any_fd(), address.map(RawAddress::from), checked(flags));
+    let (fd, address, flags) = (fd.to_any_fd(), address.map(SocketAddress::from), checked(flags));
     ZeroCopy::new(SendMsgZc { fd, buffers, address, flags, vectors, header })
 }
 

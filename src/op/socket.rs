@@ -1,12 +1,11 @@
 //! Operations on sockets as such: making them, connecting them, ending them.
 
 use std::io;
-use std::net::{Shutdown as How, SocketAddr};
+use std::net::Shutdown as How;
 
 use io_uring::{opcode, squeue};
 
-use super::address::RawAddress;
-use super::{AnyFd, Descriptor, Op, Operation, SharedFd, Start};
+use super::{AnyFd, Descriptor, Op, Operation, SharedFd, SocketAddress, Start};
 
 /// See [`socket`].
 #[derive(Debug)]
@@ -64,7 +63,7 @@ unsafe impl Operation for Socket {
 #[derive(Debug)]
 pub struct Bind {
     fd: AnyFd,
-    address: RawAddress,
+    address: SocketAddress,
 }
 
 /// Gives a socket its local address: `IORING_OP_BIND`. Since Linux 6.11.
@@ -87,7 +86,7 @@ pub struct Bind {
 /// # let pool = ringpool::Pool::new(1);
 /// pool.block_on(async {
 ///     let socket = op::socket(libc::AF_INET, libc::SOCK_STREAM, 0).await?;
-///     match op::bind(&socket, "127.0.0.1:0".parse().unwrap()).await {
+///     match op::bind(&socket, std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await {
 ///         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => return Ok(()),
 ///         bound => bound?,
 ///     }
@@ -95,7 +94,7 @@ pub struct Bind {
 /// })
 /// # }
 /// ```
-pub fn bind(fd: &impl Descriptor, address: SocketAddr) -> Op<Bind> {
+pub fn bind(fd: &impl Descriptor, address: impl Into<SocketAddress>) -> Op<Bind> {
     Op::new(Bind { fd: fd.to_any_fd(), address: address.into() })
 }
 
@@ -157,14 +156,13 @@ unsafe impl Operation for Listen {
 #[derive(Debug)]
 pub struct Accept {
     fd: AnyFd,
-    peer: RawAddress,
+    peer: SocketAddress,
 }
 
 /// Takes the next connection of a listening socket: `IORING_OP_ACCEPT`. Since Linux 5.5.
 ///
-/// Gives the connection's descriptor, which is closed on exec, and the peer's address, unless it
-/// is of another family than IPv4 and IPv6. The listening socket must not be in non-blocking mode,
-/// in which the kernel does not wait.
+/// Gives the connection's descriptor, which is closed on exec, and the peer's address. The
+/// listening socket must not be in non-blocking mode, in which the kernel does not wait.
 ///
 /// # Errors
 ///
@@ -187,17 +185,17 @@ pub struct Accept {
 /// let client = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// let listener = SharedFd::from(OwnedFd::from(listener));
 /// let (_connection, peer) = pool.block_on(op::accept(&listener))?;
-/// assert_eq!(peer, Some(client.local_addr()?));
+/// assert_eq!(peer.to_socket_addr(), Some(client.local_addr()?));
 /// # Ok(())
 /// # }
 /// ```
 pub fn accept(fd: &impl Descriptor) -> Op<Accept> {
-    Op::new(Accept { fd: fd.to_any_fd(), peer: RawAddress::empty() })
+    Op::new(Accept { fd: fd.to_any_fd(), peer: SocketAddress::empty() })
 }
 
 // SAFETY: the entry points to the address and its length, which are part of `self`.
 unsafe impl Operation for Accept {
-    type Output = io::Result<(SharedFd, Option<SocketAddr>)>;
+    type Output = io::Result<(SharedFd, SocketAddress)>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
         let (address, len) = (self.peer.ptr_mut(), self.peer.len_mut());
@@ -207,7 +205,7 @@ unsafe impl Operation for Accept {
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
-        Ok((SharedFd::from_result(result)?, self.peer.to_socket_addr()))
+        Ok((SharedFd::from_result(result)?, self.peer))
     }
 }
 
@@ -215,7 +213,7 @@ unsafe impl Operation for Accept {
 #[derive(Debug)]
 pub struct Connect {
     fd: AnyFd,
-    address: RawAddress,
+    address: SocketAddress,
 }
 
 /// Connects a socket to an address: `IORING_OP_CONNECT`. Since Linux 5.5.
@@ -243,7 +241,7 @@ pub struct Connect {
 /// })
 /// # }
 /// ```
-pub fn connect(fd: &impl Descriptor, address: SocketAddr) -> Op<Connect> {
+pub fn connect(fd: &impl Descriptor, address: impl Into<SocketAddress>) -> Op<Connect> {
     Op::new(Connect { fd: fd.to_any_fd(), address: address.into() })
 }
 
@@ -289,7 +287,7 @@ pub struct Shutdown {
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// let (ours, theirs) = UnixStream::pair()?;
-/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), OwnedFd::from(theirs).into());
+/// let [ours, theirs] = [ours, theirs].map(|end| SharedFd::from(OwnedFd::from(end)));
 /// pool.block_on(async {
 ///     op::shutdown(&ours, Shutdown::Write).await?;
 ///     let (count, _) = op::recv(&theirs, vec![0; 8], 0).await?;

@@ -24,6 +24,11 @@ impl<'a> Start<'a> {
         Self { local, flags }
     }
 
+    /// The ring's own thread.
+    pub(crate) fn local(&self) -> &'a Local {
+        self.local
+    }
+
     /// The descriptor that the entry is about, for the constructors of [`io_uring::opcode`]. That
     /// of a ring's table makes the entry one with `IOSQE_FIXED_FILE`.
     ///

@@ -4,7 +4,7 @@ use std::io;
 
 use io_uring::{opcode, squeue};
 
-use super::{AnyFd, Descriptor, Op, Operation, Start};
+use super::{AnyFd, Descriptor, Op, Operation, SocketAddress, Start};
 use crate::buf::{BufResult, IoBuf, IoBufMut, entry_len, finish_read, finish_write};
 
 /// See [`recv`].
@@ -41,7 +41,7 @@ pub struct Recv<B> {
 /// # fn main() -> std::io::Result<()> {
 /// # let pool = ringpool::Pool::new(1);
 /// let (ours, theirs) = UnixStream::pair()?;
-/// let (ours, theirs) = (SharedFd::from(OwnedFd::from(ours)), OwnedFd::from(theirs).into());
+/// let [ours, theirs] = [ours, theirs].map(|end| SharedFd::from(OwnedFd::from(end)));
 /// pool.block_on(async {
 ///     let (count, _) = op::send(&ours, "hello", 0).await?;
 ///     assert_eq!(count, 5);
@@ -103,8 +103,24 @@ pub struct Send<B> {
 ///
 /// See [`recv`].
 pub fn send<B: IoBuf>(fd: &impl Descriptor, buffer: B, flags: i32) -> Op<Send<B>> {
-    let flags = (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY;
-    Op::new(Send { fd: fd.to_any_fd(), buffer, flags })
+    Op::new(Send::new(fd, buffer, flags))
+}
+
+impl<B: IoBuf> Send<B> {
+    fn new(fd: &impl Descriptor, buffer: B, flags: i32) -> Self {
+        Self { fd: fd.to_any_fd(), buffer, flags: sending(flags) }
+    }
+
+    fn to_opcode(&self, start: &mut Start<'_>) -> io::Result<opcode::Send> {
+        let len = entry_len(self.buffer.initialized_len());
+        let entry = opcode::Send::new(start.target(&self.fd)?, self.buffer.ptr(), len);
+        Ok(entry.flags(self.flags))
+    }
+}
+
+/// The flags of whatever sends.
+pub(super) fn sending(flags: i32) -> i32 {
+    (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY
 }
 
 // SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
@@ -113,13 +129,75 @@ unsafe impl<B: IoBuf> Operation for Send<B> {
     type Output = BufResult<usize, B>;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        let len = entry_len(self.buffer.initialized_len());
-        Ok(opcode::Send::new(start.target(&self.fd)?, self.buffer.ptr(), len)
-            .flags(self.flags)
-            .build())
+        Ok(self.to_opcode(start)?.build())
     }
 
     fn finish(self, result: io::Result<u32>) -> Self::Output {
         finish_write(result, self.buffer)
+    }
+}
+
+/// See [`sendto`].
+#[derive(Debug)]
+pub struct SendTo<B> {
+    send: Send<B>,
+    address: SocketAddress,
+}
+
+/// Sends bytes to an address, through a socket that need not be connected: `IORING_OP_SEND` with an
+/// address. Since Linux 6.1.
+///
+/// Otherwise as [`send`]; a datagram is sent as a whole or not at all.
+///
+/// # Errors
+///
+/// Those of sendto(2), and `ECANCELED` if it was cancelled; each with the buffer.
+///
+/// # Cancel safety
+///
+/// If it is dropped, the datagram may have been sent or not.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::op::{self, SharedFd};
+/// use std::net::UdpSocket;
+/// use std::os::fd::OwnedFd;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let pool = ringpool::Pool::new(1);
+/// let (ours, theirs) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// let (from, to) = (ours.local_addr()?, theirs.local_addr()?);
+/// let [ours, theirs] = [ours, theirs].map(|end| SharedFd::from(OwnedFd::from(end)));
+/// pool.block_on(async {
+///     op::sendto(&ours, "hello", to, 0).await?;
+///     let ((count, sender), buffer) = op::recvfrom(&theirs, [0; 64], 0).await?;
+///     assert_eq!(&buffer[..count], b"hello");
+///     assert_eq!(sender.and_then(|sender| sender.to_socket_addr()), Some(from));
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn sendto<B: IoBuf>(
+    fd: &impl Descriptor,
+    buffer: B,
+    address: impl Into<SocketAddress>,
+    flags: i32,
+) -> Op<SendTo<B>> {
+    Op::new(SendTo { send: Send::new(fd, buffer, flags), address: address.into() })
+}
+
+// SAFETY: the entry points to the address, which is part of `self`, and otherwise as for `Send`.
+unsafe impl<B: IoBuf> Operation for SendTo<B> {
+    type Output = BufResult<usize, B>;
+
+    fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        let (address, len) = (self.address.ptr(), self.address.len());
+        let entry = self.send.to_opcode(start)?;
+        Ok(entry.dest_addr(address).dest_addr_len(len).build())
+    }
+
+    fn finish(self, result: io::Result<u32>) -> Self::Output {
+        self.send.finish(result)
     }
 }

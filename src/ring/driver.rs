@@ -12,6 +12,7 @@ use io_uring::{EnterFlags, IoUring, opcode, squeue};
 use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
+use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -33,6 +34,7 @@ pub(crate) struct Ring {
     pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
+    buffer_groups: BufferGroups,
     buffers: BufferTable,
 }
 
@@ -55,6 +57,7 @@ impl Ring {
             files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
             enters: 0,
+            buffer_groups: BufferGroups::default(),
             buffers: BufferTable::default(),
         }
     }
@@ -78,6 +81,36 @@ impl Ring {
 
     pub(crate) fn fd(&self) -> i32 {
         self.uring.as_raw_fd()
+    }
+
+    /// Registers a group of buffers; see [`BufferGroups::register`].
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn register_group(&mut self, options: GroupOptions) -> io::Result<u16> {
+        // SAFETY: the caller's promise.
+        unsafe { self.buffer_groups.register(&self.uring, options) }
+    }
+
+    pub(crate) fn buffer_group(&mut self, group: u16) -> &mut BufferGroup {
+        self.buffer_groups.get(group)
+    }
+
+    /// Writes down what a completion says about buffers; see [`BufferGroup::claim`].
+    pub(crate) fn claim_buffers(
+        &mut self,
+        group: u16,
+        taken: Taken,
+        to: impl FnMut(Part),
+    ) -> io::Result<()> {
+        let Self { uring, buffer_groups, .. } = self;
+        buffer_groups.get(group).claim(taken, || provided::head_of(uring, group), to)
+    }
+
+    /// Unregisters a group of buffers that no operation uses any more.
+    pub(crate) fn withdraw_group(&mut self, group: u16) {
+        self.buffer_groups.withdraw(&self.uring, group);
     }
 
     /// Queues an operation, whose user data names its cell.
@@ -402,6 +435,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
+        self.buffer_groups.end(&self.uring, self.in_flight);
         if let Some(registered) = self.registered.take() {
             // The thread is about to end, which gives the place back as well.
             let _ = registered.unregister(&self.uring);

@@ -12,6 +12,8 @@ use super::sync_message;
 pub(crate) struct Features {
     /// The ring has no index array between tail and entries. Since Linux 6.6.
     pub(crate) no_sqarray: bool,
+    /// An operation can fill or send several provided buffers at once. Since Linux 6.10.
+    pub(crate) bundles: bool,
     /// A wait can be asked to gather more than one completion for a while. Since Linux 6.12.
     pub(crate) min_timeout: bool,
     /// An idle wait can be kept out of the I/O wait statistics. Since Linux 6.15.
@@ -35,6 +37,7 @@ impl Features {
         let min_timeout = parameters.is_feature_min_timeout();
         Ok(Self {
             no_sqarray,
+            bundles: parameters.is_feature_recvsend_bundle(),
             min_timeout,
             no_iowait: parameters.is_feature_no_iowait(),
             fast_msg_ring: min_timeout && operations.supports(opcode::MsgRingData::CODE),

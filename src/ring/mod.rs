@@ -12,6 +12,7 @@ mod environment;
 mod features;
 mod file_table;
 mod operations;
+pub(crate) mod provided;
 mod reaped;
 mod registered;
 mod setup;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,12 +11,14 @@ use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
 use crate::op::parked::was_cancelled;
 use crate::op::rest::Rest;
-use crate::op::{Op, Operation};
+use crate::op::{Op, Operation, Received};
 
 /// The reading side of a stream.
 pub(crate) struct Incoming<F: Flow> {
     /// A read that was dropped in flight; its bytes come first.
     pub(super) parked: Option<Earlier<F>>,
+    /// Descriptors that came with its bytes.
+    descriptors: Vec<OwnedFd>,
 }
 
 /// A read that nobody holds.
@@ -47,14 +50,14 @@ impl<F: Flow> DerefMut for Earlier<F> {
 
 impl<F: Flow> Default for Incoming<F> {
     fn default() -> Self {
-        Self { parked: None }
+        Self { parked: None, descriptors: Vec::new() }
     }
 }
 
 impl<F: Flow> Incoming<F> {
     /// Whether nothing is in the kernel, and nothing received is left.
     pub(super) fn is_idle(&self) -> bool {
-        self.parked.is_none()
+        self.parked.is_none() && self.descriptors.is_empty()
     }
 
     /// Keeps a read whose future is dropped, for the next one.
@@ -65,11 +68,22 @@ impl<F: Flow> Incoming<F> {
 
     /// Waits until the kernel has finished with what is parked.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let parked = self.parked.as_mut();
-        if parked.is_some_and(|parked| parked.poll_ended(cx).is_pending()) {
+        let Some(parked) = &mut self.parked else { return Poll::Ready(()) };
+        if parked.poll_ended(cx).is_pending() {
             return Poll::Pending;
         }
+        self.descriptors.append(&mut parked.take_descriptors());
         coop::poll_proceed(cx)
+    }
+
+    /// Bytes that are left, of a read that has ended, for who only looks at them.
+    pub(super) fn left(&self) -> &[u8] {
+        self.parked.as_ref().map_or(&[], |parked| parked.bytes())
+    }
+
+    /// The descriptors that came with bytes which have been taken, or are left.
+    pub(super) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors)
     }
 
     /// Moves bytes that are left to `target`, of a read that has ended.
@@ -101,7 +115,7 @@ impl<F: Flow> Incoming<F> {
 }
 
 /// What a read fills.
-pub(super) trait Fill {
+pub(crate) trait Fill {
     /// How many bytes still fit.
     fn room(&self) -> usize;
 
@@ -119,6 +133,123 @@ impl<B: IoBufMut> Fill for Rest<B> {
     }
 }
 
+impl<B: IoBufMut> Fill for Pieces<B> {
+    fn room(&self) -> usize {
+        self.buffers.iter().map(IoBufMut::capacity).sum::<usize>() - self.done
+    }
+
+    fn fill(&mut self, bytes: &[u8]) -> usize {
+        let (mut before, mut count) = (self.done, 0);
+        for buffer in &mut self.buffers {
+            let capacity = buffer.capacity();
+            if before >= capacity {
+                before -= capacity;
+                continue;
+            }
+            let part = &bytes[count..][..(bytes.len() - count).min(capacity - before)];
+            // SAFETY: there is room for that many behind those before, and nobody else can have a
+            // buffer that we own.
+            unsafe {
+                buffer.ptr_mut().add(before).copy_from_nonoverlapping(part.as_ptr(), part.len());
+            }
+            // SAFETY: just written, and those before were already.
+            unsafe { buffer.set_initialized_len(before + part.len()) };
+            count += part.len();
+            before = 0;
+            if count == bytes.len() {
+                break;
+            }
+        }
+        self.done += count;
+        count
+    }
+}
+
+/// Several buffers, of which the first `done` bytes are filled.
+pub(crate) struct Pieces<B> {
+    pub(crate) buffers: Vec<B>,
+    pub(crate) done: usize,
+}
+
+impl<B: IoBufMut> Pieces<B> {
+    pub(crate) fn new(buffers: Vec<B>) -> Self {
+        Self { buffers, done: 0 }
+    }
+
+    /// The buffers, of which those that were not reached are empty, as far as they can be.
+    pub(crate) fn finish(mut self) -> Vec<B> {
+        let mut before = self.done;
+        for buffer in &mut self.buffers {
+            if before == 0 {
+                // SAFETY: no byte has to be initialized for that.
+                unsafe { buffer.set_initialized_len(0) };
+            }
+            before = before.saturating_sub(buffer.capacity());
+        }
+        self.buffers
+    }
+}
+
+impl<B: IoBufMut> Content for Pieces<B> {
+    fn bytes_after(&self, taken: usize) -> &[u8] {
+        let (mut before, mut left) = (taken, self.done - taken);
+        for buffer in &self.buffers {
+            let capacity = buffer.capacity();
+            if before >= capacity {
+                before -= capacity;
+                continue;
+            }
+            left = left.min(capacity - before);
+            return &buffer.as_bytes()[before..][..left];
+        }
+        &[]
+    }
+}
+
+impl<B: IoBufMut> ReadOutput for BufResult<usize, Vec<B>> {
+    type Content = Pieces<B>;
+
+    fn into_content(self) -> (Pieces<B>, Option<io::Error>) {
+        match self {
+            Ok((done, buffers)) => (Pieces { buffers, done }, None),
+            Err(BufError { error, buffer }) => (Pieces { buffers: buffer, done: 0 }, Some(error)),
+        }
+    }
+}
+
+/// Bytes that came with descriptors.
+pub(super) struct WithDescriptors<B> {
+    pieces: Pieces<B>,
+    descriptors: Vec<OwnedFd>,
+}
+
+impl<B: IoBufMut> Content for WithDescriptors<B> {
+    fn bytes_after(&self, taken: usize) -> &[u8] {
+        self.pieces.bytes_after(taken)
+    }
+
+    fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors)
+    }
+}
+
+impl<B: IoBufMut> ReadOutput for BufResult<Received, Vec<B>> {
+    type Content = WithDescriptors<B>;
+
+    fn into_content(self) -> (WithDescriptors<B>, Option<io::Error>) {
+        match self {
+            Ok((received, buffers)) => {
+                let pieces = Pieces { buffers, done: received.count };
+                (WithDescriptors { pieces, descriptors: received.into_descriptors() }, None)
+            }
+            Err(BufError { error, buffer: buffers }) => {
+                let pieces = Pieces { buffers, done: 0 };
+                (WithDescriptors { pieces, descriptors: Vec::new() }, Some(error))
+            }
+        }
+    }
+}
+
 /// A read that was dropped, whatever its buffer.
 pub(super) trait ParkedRead: Send {
     /// Waits until the kernel has finished with it.
@@ -132,6 +263,9 @@ pub(super) trait ParkedRead: Send {
 
     /// The next `count` bytes have been taken.
     fn take(&mut self, count: usize);
+
+    /// The descriptors that came with the bytes.
+    fn take_descriptors(&mut self) -> Vec<OwnedFd>;
 
     /// How it failed.
     fn take_error(&mut self) -> Option<io::Error>;
@@ -153,6 +287,11 @@ pub(super) trait ReadOutput {
 pub(super) trait Content: Send + 'static {
     /// Some of the bytes after the first `taken`; none only if there are no more.
     fn bytes_after(&self, taken: usize) -> &[u8];
+
+    /// The descriptors that came with the bytes.
+    fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        Vec::new()
+    }
 }
 
 impl<B: IoBufMut> ReadOutput for BufResult<usize, Rest<B>> {
@@ -205,6 +344,13 @@ impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
 
     fn take(&mut self, count: usize) {
         self.taken += count;
+    }
+
+    fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        match &mut self.stage {
+            Stage::InFlight(_) => Vec::new(),
+            Stage::Ended(content, _) => content.take_descriptors(),
+        }
     }
 
     fn take_error(&mut self) -> Option<io::Error> {

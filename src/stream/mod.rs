@@ -8,10 +8,12 @@
 //! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, pipes read and write.
 
 mod incoming;
+mod messages;
 mod polled;
 mod reading;
 mod writing;
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
@@ -24,8 +26,16 @@ use self::incoming::Incoming;
 use self::reading::Reading;
 use self::writing::{Outgoing, Writing};
 
+pub(crate) use self::incoming::{Fill, Pieces};
+pub use self::messages::ReceivedFds;
+pub(crate) use self::messages::{carrying, receive_fds, single};
+
 /// How a kind of stream moves its bytes.
-pub(crate) trait Flow: Send + Sync + 'static {
+pub trait Flow: Send + Sync + 'static {
+    /// Whether a dropped read goes on in the kernel. Not so where it might swallow what is meant
+    /// for another kind of read: descriptors that come with the bytes.
+    const KEEPS_READING: bool = true;
+
     /// What takes bytes out.
     type Receive<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
     /// What puts bytes in.
@@ -39,10 +49,15 @@ pub(crate) trait Flow: Send + Sync + 'static {
     fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<Self::Send<B>>;
 }
 
-/// The flow of connections.
-pub(crate) struct Socket;
+/// The flow of TCP connections.
+#[derive(Debug)]
+pub struct Tcp;
 
-impl Flow for Socket {
+/// The flow of Unix connections.
+#[derive(Debug)]
+pub struct Unix;
+
+impl Flow for Tcp {
     type Receive<B: IoBufMut> = op::Recv<B>;
     type Send<B: IoBuf> = op::Send<B>;
 
@@ -56,12 +71,33 @@ impl Flow for Socket {
     }
 }
 
+impl Flow for Unix {
+    const KEEPS_READING: bool = false;
+
+    type Receive<B: IoBufMut> = op::Recv<B>;
+    type Send<B: IoBuf> = op::Send<B>;
+
+    fn receive<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<op::Recv<B>> {
+        Tcp::receive(fd, buffer)
+    }
+
+    fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<op::Send<B>> {
+        Tcp::send(fd, buffer, sends_all)
+    }
+}
+
 /// A descriptor with two directions, in each of which nothing is lost by a dropped future.
-pub(crate) struct Stream<F: Flow> {
+pub struct Stream<F: Flow> {
     incoming: Slot<Incoming<F>>,
     outgoing: Slot<Outgoing<F>>,
     fd: SharedFd,
     flow: PhantomData<F>,
+}
+
+impl<F: Flow> fmt::Debug for Stream<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("fd", &self.fd).finish_non_exhaustive()
+    }
 }
 
 impl<F: Flow> Stream<F> {

@@ -28,7 +28,7 @@ impl<F: Flow> Stream<F> {
             return Poll::Ready(Err(busy("read of this stream")));
         };
         loop {
-            let is_new = incoming.is_idle();
+            let is_new = incoming.parked.is_none();
             if is_new {
                 let rest = Rest::new(take_for_reading(buffer));
                 let stage = Stage::InFlight(F::receive(&self.fd, rest));
@@ -41,6 +41,21 @@ impl<F: Flow> Stream<F> {
                 None => {}
             }
         }
+    }
+
+    /// See [`AsyncReadOwned::poll_stop_reading`](crate::io::AsyncReadOwned::poll_stop_reading): a
+    /// read that may stay in the kernel does.
+    pub(crate) fn stop_reading(&self) {
+        let Some(mut incoming) = self.incoming.claim() else { return };
+        let parked = if F::KEEPS_READING { None } else { incoming.parked.take() };
+        incoming.parked = match parked {
+            None => return,
+            Some(incoming::Earlier::Polled(Parked { stage: Stage::InFlight(read), taken })) => {
+                let stage = Stage::InFlight(read.cancel());
+                Some(incoming::Earlier::Polled(Parked { stage, taken }))
+            }
+            other => other,
+        };
     }
 
     /// See [`AsyncReadOwned::unread`](crate::io::AsyncReadOwned::unread).

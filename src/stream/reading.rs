@@ -164,7 +164,8 @@ impl<F: Flow, B: IoBufMut> Drop for Reading<'_, F, B> {
         };
         let Receiving { mut claim, operation, done, .. } = receiving;
         // Bytes that are there already must not wait for more to come.
-        let operation = if done > 0 { operation.cancel() } else { operation };
+        let goes_on = F::KEEPS_READING && done == 0;
+        let operation = if goes_on { operation } else { operation.cancel() };
         claim.park(operation);
     }
 }

@@ -9,7 +9,7 @@ use super::Flow;
 use crate::buf::{BufError, BufResult, IoBuf};
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
-use crate::op::{Op, SharedFd};
+use crate::op::{Op, SendMessage, SharedFd};
 
 /// What a stream knows about its writes.
 pub(crate) struct Outgoing<F: Flow> {
@@ -45,6 +45,25 @@ impl<F: Flow> Outgoing<F> {
     pub(super) fn is_idle(&self) -> bool {
         self.parked.is_none()
     }
+
+    /// Keeps a write whose future is dropped: it has to end before the next one.
+    pub(super) fn park(&mut self, write: impl ParkedWrite + 'static) {
+        self.parked = Some(Earlier::Dropped(Box::new(write)));
+    }
+
+    /// Goes on with what is parked until it has ended; says how.
+    pub(super) fn poll_ended(
+        &mut self,
+        fd: &SharedFd,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(parked) = &mut self.parked else { return Poll::Ready(Ok(())) };
+        let ended = parked.poll_ended(fd, cx);
+        if ended.is_ready() {
+            self.parked = None;
+        }
+        ended
+    }
 }
 
 /// A write that was dropped, whatever its buffer.
@@ -56,6 +75,16 @@ pub(super) trait ParkedWrite: Send {
 impl<F: Flow, B: IoBuf> ParkedWrite for Sending<F, B> {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_sent(fd, cx).map(|result| result.map(drop).map_err(io::Error::from))
+    }
+}
+
+impl<B: IoBuf> ParkedWrite for Op<SendMessage<B>> {
+    fn poll_ended(&mut self, _: &SharedFd, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // One of a ring that has stopped is not begun anew: part of it was all that was promised.
+        Pin::new(self).poll(cx).map(|result| match result {
+            Err(BufError { error, .. }) if !was_cancelled(&error) => Err(error),
+            _ => Ok(()),
+        })
     }
 }
 
@@ -143,10 +172,10 @@ impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
         let Some(claim) = self.slot.claim() else {
             return Some(Err(BufError { error: busy("write to this stream"), buffer }));
         };
-        self.state = if claim.parked.is_some() {
-            State::Queued(claim, buffer)
-        } else {
+        self.state = if claim.is_idle() {
             State::Sending(claim, Sending::new(self.fd, Rest::new(buffer), self.sends_all))
+        } else {
+            State::Queued(claim, buffer)
         };
         None
     }
@@ -154,11 +183,10 @@ impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
     /// The earlier write has ended.
     fn take_over(
         &mut self,
-        mut claim: Claim<'a, Outgoing<F>>,
+        claim: Claim<'a, Outgoing<F>>,
         buffer: B,
         ended: io::Result<()>,
     ) -> Option<BufResult<usize, B>> {
-        claim.parked = None;
         if let Err(error) = ended {
             return Some(Err(BufError { error, buffer }));
         }
@@ -181,14 +209,10 @@ impl<F: Flow, B: IoBuf> Future for Writing<'_, F, B> {
                     Poll::Ready(result) => sent = Some(result),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Queued(claim, _) => {
-                    if let Some(parked) = &mut claim.parked {
-                        match parked.poll_ended(this.fd, cx) {
-                            Poll::Ready(ended) => earlier = ended,
-                            Poll::Pending => return Poll::Pending,
-                        }
-                    }
-                }
+                State::Queued(claim, _) => match claim.poll_ended(this.fd, cx) {
+                    Poll::Ready(ended) => earlier = ended,
+                    Poll::Pending => return Poll::Pending,
+                },
                 State::New(_) | State::Finished => {}
             }
             let output = match std::mem::replace(&mut this.state, State::Finished) {
@@ -209,7 +233,7 @@ impl<F: Flow, B: IoBuf> Drop for Writing<'_, F, B> {
         if let State::Sending(mut claim, sending) =
             std::mem::replace(&mut self.state, State::Finished)
         {
-            claim.parked = Some(Earlier::Dropped(Box::new(sending)));
+            claim.park(sending);
         }
     }
 }

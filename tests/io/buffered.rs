@@ -8,6 +8,7 @@ use futures::executor;
 use futures::future::FutureExt;
 use ringpool::fs::File;
 use ringpool::io::{AsyncReadOwned, BufReader, BufStream, BufWriter};
+use ringpool::net::UnixStream;
 use ringpool::{Pool, spawn, spawn_on, switch_to};
 
 use crate::common::*;
@@ -352,6 +353,36 @@ fn the_halves_of_a_connection_are_streams_of_their_own() {
     });
     writing.wait().unwrap().unwrap();
     assert_eq!(reading.wait().unwrap().unwrap(), "and back");
+}
+
+#[test]
+fn unix_connections_are_streams_and_keep_what_is_unread() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (ours, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    let ours = UnixStream::from_std(ours).unwrap();
+    pool.block_on(async {
+        let mut stream = BufStream::new(ours);
+        stream.write_all(b"question").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut question = [0; 8];
+        peer.read_exact(&mut question).unwrap();
+        assert_eq!(&question, b"question");
+        assert!(stream.fill_buf().now_or_never().is_none());
+        let (ours, _) = stream.into_inner().await.unwrap();
+        // The read that was under way has been stopped, and the next one begins.
+        peer.write_all(b"one two").unwrap();
+        switch_to(&pool.runtime(1)).await.unwrap();
+        let mut reader = BufReader::new(ours);
+        let mut word = Vec::new();
+        reader.read_until(b' ', &mut word).await.unwrap();
+        let (mut ours, left) = reader.into_inner().await;
+        assert!(left.is_empty());
+        let (reader, _writer) = ours.split();
+        let mut rest = [0; 3];
+        BufReader::new(reader).read_exact(&mut rest).await.unwrap();
+        assert_eq!((&word[..], &rest), (&b"one "[..], b"two"));
+    });
 }
 
 #[test]
