@@ -5,6 +5,7 @@ mod network;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -216,6 +217,53 @@ fn a_member_that_cannot_be_submitted_says_why_and_the_others_are_cancelled() {
         assert_eq!(unheard.unwrap_err().kind(), ErrorKind::Unsupported);
         assert_eq!(metrics().operations_started, started, "none of them went to the kernel");
     });
+}
+
+/// Its entry is never made.
+struct Panicking;
+
+// SAFETY: there is no entry.
+unsafe impl Operation for Panicking {
+    type Output = ();
+
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        panic!("no entry");
+    }
+
+    fn finish(self, _: io::Result<u32>) {}
+}
+
+#[test]
+fn a_close_that_never_reaches_the_kernel_closes_nevertheless() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let is_at_end = |reader: &mut io::PipeReader| reader.read(&mut [0; 1]).unwrap() == 0;
+    let ends = || {
+        let (reader, writer) = io::pipe().unwrap();
+        (reader, op::close(SharedFd::from(OwnedFd::from(writer))))
+    };
+    // Another member of its chain cannot be submitted.
+    let (mut reader, close) = ends();
+    let (closed, _) = pool.block_on(op::link((close, Op::new(Unheard))));
+    assert_eq!(errno(closed), CANCELED);
+    assert!(is_at_end(&mut reader), "it is closed");
+    // Another member panics.
+    let (mut reader, close) = ends();
+    let chain = op::link((close, Op::new(Panicking)));
+    catch_unwind(AssertUnwindSafe(|| pool.block_on(chain))).unwrap_err();
+    assert!(is_at_end(&mut reader), "it is closed");
+    // It waits in a drained chain that is cancelled.
+    let (mut reader, close) = ends();
+    let (never, _writer) = pipe();
+    pool.block_on(async {
+        let mut read = op::read(&never, [0; 1]);
+        assert!((&mut read).now_or_never().is_none());
+        let mut chain = op::link((op::nop().drain(), close));
+        assert!((&mut chain).now_or_never().is_none());
+        assert_eq!(errno(chain.cancel().await.1), CANCELED);
+        read.cancel().await.unwrap_err();
+    });
+    assert!(is_at_end(&mut reader), "it is closed");
 }
 
 #[test]

@@ -71,6 +71,11 @@ pub(crate) fn lacks<T>(result: &std::io::Result<T>) -> bool {
     error.inspect(|error| skip(&error.to_string())).is_some()
 }
 
+/// Whether this is an emulated computer, where a second's work takes a minute.
+pub(crate) fn is_emulated() -> bool {
+    std::env::var_os("RINGPOOL_EMULATED").is_some()
+}
+
 /// Waits until `condition` holds; whether it ever does is the watchdog's affair.
 pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
