@@ -223,8 +223,8 @@ pub struct RecvMessage<B> {
     header: Header,
 }
 
-/// Receives what has arrived into several buffers, one after the other: `IORING_OP_RECVMSG`. Since
-/// Linux 5.3.
+/// Receives what has arrived into several buffers, one after the other: `IORING_OP_RECVMSG`.
+/// Since Linux 5.3.
 ///
 /// Each buffer is filled up to its capacity before the next one is. Those that are not reached are
 /// empty afterwards, as far as their type can be. Control messages are received if there is room
