@@ -465,6 +465,21 @@ fn a_limit_in_a_chain_stops_its_operation_and_what_is_linked() {
     });
 }
 
+/// Time may be up in the moment in which a thread of the kernel leaves the wait to a poll, and the
+/// kernel does not find the operation then.
+#[test]
+fn a_limit_stops_its_operation_whatever_the_kernel_is_doing_with_it() {
+    let (_alone, _limit) = (alone(), limit());
+    let (never, _writer) = pipe();
+    Pool::new(1).block_on(async {
+        for turn in 0..5_000 {
+            let time = Duration::from_nanos(turn * 7 % 6_000);
+            let error = op::read(&never, [0; 1]).force_async().timeout(time).await.unwrap_err();
+            assert_eq!(error.error.kind(), ErrorKind::TimedOut);
+        }
+    });
+}
+
 #[test]
 fn a_hard_link_goes_on_behind_an_operation_whose_time_is_up() {
     let (_alone, _limit) = (alone(), limit());
@@ -475,6 +490,16 @@ fn a_hard_link_goes_on_behind_an_operation_whose_time_is_up() {
         let (read, after) = op::hard_link((waiting(), op::nop())).await;
         assert_eq!(read.unwrap_err().error.kind(), ErrorKind::TimedOut);
         after.unwrap();
+    });
+}
+
+#[test]
+fn a_limit_holds_behind_what_the_kernel_does_on_a_thread_of_its_own() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let (reader, _writer) = pipe();
+    pool.block_on(async {
+        let waiting = || op::read(&reader, vec![0; 4]).timeout(BRIEF);
         let missing = op::openat2(None, "/proc/no-such-file", libc::O_RDONLY, 0).timeout(LONG);
         let (missing, read, after) = op::hard_link((missing, waiting(), op::nop())).await;
         assert_eq!(errno(missing), Some(libc::ENOENT));

@@ -29,7 +29,7 @@ pub(crate) struct Effort {
 }
 
 const FULL: Effort = Effort { turns: 7, turn: Duration::from_millis(200) };
-const QUICK: Effort = Effort { turns: 5, turn: Duration::from_millis(20) };
+const QUICK: Effort = Effort { turns: 3, turn: Duration::from_millis(20) };
 
 struct Options {
     effort: Effort,

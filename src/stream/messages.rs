@@ -173,7 +173,8 @@ impl Stream<Unix> {
             claim.take_left(&mut rest);
         }
         let descriptors = claim.take_descriptors();
-        if rest.done > 0 || !descriptors.is_empty() {
+        // Bytes that there is no room for are there still, and must not be read past.
+        if rest.done > 0 || !descriptors.is_empty() || !claim.left().is_empty() {
             let (count, buffer) = (rest.done, rest.buffer);
             return Ok((ReceivedFds { count, descriptors, is_truncated: false }, buffer));
         }
