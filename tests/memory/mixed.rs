@@ -108,9 +108,9 @@ async fn moves(here: &Runtime, there: &Runtime) {
 }
 
 /// What is left of so many rounds of everything when their pool has gone.
-fn left_of(rounds: usize, doorbell: Doorbell) -> usize {
+fn left_of(rounds: usize, doorbell: Doorbell) -> isize {
     let (descriptors, pinned_before) = (open_descriptors(), pinned());
-    let before = COUNTED.allocated();
+    let before = COUNTED.allocated().cast_signed();
     let pool = Pool::builder().threads(2).doorbell(doorbell).build().unwrap();
     let (here, there) = (pool.runtime(0), pool.runtime(1));
     pool.block_on(async {
@@ -123,7 +123,7 @@ fn left_of(rounds: usize, doorbell: Doorbell) -> usize {
     });
     drop((pool, here, there));
     until(|| threads_named("ringpool").is_empty());
-    let left = COUNTED.allocated().saturating_sub(before);
+    let left = COUNTED.allocated().cast_signed() - before;
     until(|| open_descriptors() == descriptors && pinned() == pinned_before);
     left
 }
