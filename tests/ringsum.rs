@@ -14,8 +14,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Watchdog, example, limit_of};
-use sha2::{Digest, Sha256};
+use common::{Watchdog, example, is_emulated, limit_of, skip};
+
+/// What `sha256sum` prints for a file of 4 GiB and 300,001 bytes, the last of which are "the end"
+/// and all others zeros. To have it computed every time would take longer than what is tested.
+const HUGE_SUM: &str = "d88163d0bc56b214ebbe743d9c62a152ddc85c0be10e792cc5477579eee3e5ae";
 
 /// What a shell tells of a program that SIGPIPE has killed.
 const STATUS_BROKEN_PIPE: i32 = 141;
@@ -143,6 +146,9 @@ fn odd_names() -> Vec<OsString> {
 
 #[test]
 fn odd_names_and_things_that_are_no_files_come_out_as_from_sha256sum() {
+    if !sha256sum_escapes() {
+        return skip("a sha256sum that escapes odd names");
+    }
     let _limit = limit();
     let folder = Folder::new();
     let mut names = odd_names();
@@ -172,6 +178,13 @@ fn odd_names_and_things_that_are_no_files_come_out_as_from_sha256sum() {
 fn make_pipe(path: &Path) {
     let status = Command::new("mkfifo").arg(path).status().expect("mkfifo is there");
     assert!(status.success());
+}
+
+/// That of a busybox does not.
+fn sha256sum_escapes() -> bool {
+    let folder = Folder::new();
+    folder.file("a\\b", "");
+    folder.sha256sum(["a\\b"]).starts_with(b"\\")
 }
 
 /// `sha256sum --check` finds every file by its line.
@@ -276,23 +289,15 @@ fn files_whose_length_is_not_known_are_read_to_their_end() {
 
 #[test]
 fn a_file_of_more_than_four_gibibytes_is_summed_to_its_last_byte() {
+    if is_emulated() {
+        return skip("a processor that sums gigabytes in a minute");
+    }
     let _limit = limit();
     let folder = Folder::new();
-    let len = (4 << 30) + 300_001;
-    folder.sparse("huge", len, b"the end");
+    folder.sparse("huge", (4 << 30) + 300_001, b"the end");
     let output = folder.ringsum(["huge"]);
     assert_went_well(&output);
-    let mut hasher = Sha256::new();
-    let zeros = vec![0; 1 << 20];
-    let mut left = len - b"the end".len() as u64;
-    while left > 0 {
-        let some = left.min(zeros.len() as u64);
-        hasher.update(&zeros[..some as usize]);
-        left -= some;
-    }
-    hasher.update(b"the end");
-    let digits: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_prints(&output, format!("{digits}  huge\n").as_bytes());
+    assert_prints(&output, format!("{HUGE_SUM}  huge\n").as_bytes());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use io_uring::{opcode, squeue};
 
 use super::control::{ControlMessage, ControlMessages, ControlRoom};
 use super::position::IoVecs;
-use super::transfer::sending;
+use super::transfer::{MSG_CMSG_COMPAT, sending};
 use super::{AnyFd, Descriptor, Op, Operation, SocketAddress, Start};
 use crate::buf::{
     BufError, BufResult, IoBuf, IoBufMut, finish_read, finish_read_vectored, finish_write,
@@ -264,9 +264,9 @@ pub fn recvmsg<B: IoBufMut>(
 }
 
 /// The flags of whatever receives messages.
-fn receiving(flags: i32) -> i32 {
+pub(crate) fn receiving(flags: i32) -> i32 {
     // The buffers are as long as the kernel says, so it must say what it has written.
-    (flags | libc::MSG_CMSG_CLOEXEC) & !libc::MSG_TRUNC
+    (flags | libc::MSG_CMSG_CLOEXEC) & !(libc::MSG_TRUNC | MSG_CMSG_COMPAT)
 }
 
 // SAFETY: as for `SendMessage`; what the kernel writes to is the operation's alone.

@@ -79,8 +79,8 @@ pub(super) mod sealed {
     }
 }
 
-/// A send that does not copy; made by [`send_zc`](super::send_zc), [`sendto_zc`](super::sendto_zc)
-/// and [`sendmsg_zc`](super::sendmsg_zc).
+/// A send that does not copy; made by [`send_zc`](super::send_zc()),
+/// [`sendto_zc`](super::sendto_zc) and [`sendmsg_zc`](super::sendmsg_zc).
 ///
 /// It gives how many bytes were sent, as soon as that is known, and the [`Returning`] buffer. If it
 /// fails, it gives the buffer with the error, when the kernel is done with it.

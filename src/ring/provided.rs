@@ -268,7 +268,12 @@ fn impossible() -> io::Error {
     io::Error::other("the kernel named a buffer that its group does not have in its table")
 }
 
-/// The groups of one ring; a group's number is its place.
+/// The number of the first group. Kernels before 6.10 keep what they know of the groups 0 to 63 for
+/// as long as the ring lives, even where their head in the table was: a table registered under a
+/// number that had been used would be read from there on, and its buffers be handed out twice.
+const FIRST_NUMBER: usize = 64;
+
+/// The groups of one ring; a group's number is its place, counted from [`FIRST_NUMBER`].
 #[derive(Default)]
 pub(crate) struct BufferGroups(Vec<Option<BufferGroup>>);
 
@@ -291,8 +296,8 @@ impl BufferGroups {
     ) -> io::Result<u16> {
         let free = self.0.iter().position(Option::is_none);
         let place = free.unwrap_or(self.0.len());
-        let number = u16::try_from(place).map_err(|_| {
-            io::Error::other("the ring has 65536 groups of buffers already, the most there can be")
+        let number = u16::try_from(FIRST_NUMBER + place).map_err(|_| {
+            io::Error::other("the ring has 65472 groups of buffers already, the most there can be")
         })?;
         let mut group = BufferGroup::new(options)?;
         let address = group.table.start.expose_provenance().get() as u64;
@@ -315,23 +320,23 @@ impl BufferGroups {
 
     /// A group that is registered.
     pub(crate) fn get(&mut self, number: u16) -> &mut BufferGroup {
-        self.0[usize::from(number)].as_mut().expect("a pool's group stays as long as the pool")
+        let place = usize::from(number) - FIRST_NUMBER;
+        self.0[place].as_mut().expect("a pool's group stays as long as the pool")
     }
 
     /// Unregisters a group that no operation uses any more.
     pub(crate) fn withdraw(&mut self, uring: &IoUring, number: u16) {
-        let Some(group) = self.0.get_mut(usize::from(number)).and_then(Option::take) else {
-            return;
-        };
+        let place = usize::from(number) - FIRST_NUMBER;
+        let Some(group) = self.0.get_mut(place).and_then(Option::take) else { return };
         if uring.submitter().unregister_buf_ring(number).is_err() {
             // The kernel might still use the table, and the number is taken.
-            self.0[usize::from(number)] = Some(group);
+            self.0[place] = Some(group);
         }
     }
 
     /// The ring is about to be closed.
     pub(crate) fn end(&mut self, uring: &IoUring, in_flight: usize) {
-        for (number, group) in (0..).zip(std::mem::take(&mut self.0)) {
+        for (number, group) in (FIRST_NUMBER as u16..).zip(std::mem::take(&mut self.0)) {
             let Some(group) = group else { continue };
             if in_flight > 0 || uring.submitter().unregister_buf_ring(number).is_err() {
                 std::mem::forget(group);

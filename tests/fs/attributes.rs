@@ -10,7 +10,7 @@ use ringpool::fs::File;
 use ringpool::time::{sleep, timeout};
 use ringpool::{Pool, spawn, spawn_on, yield_now};
 
-use crate::common::{Count, limit};
+use crate::common::{Count, Gate, limit};
 use crate::support::{Scratch, assert_same_error, open};
 
 #[test]
@@ -180,11 +180,33 @@ fn a_lock_whose_future_is_dropped_is_given_back() {
         assert!(timeout(Duration::from_millis(5), file.lock()).await.is_err());
         other.unlock().unwrap();
         file.try_lock().await.unwrap();
-        let unlock = file.unlock();
-        let mut unlock = Box::pin(unlock);
-        assert!(futures::poll!(&mut unlock).is_pending());
-        let busy = file.unlock().await.unwrap_err();
-        assert_eq!(busy.kind(), ErrorKind::ResourceBusy);
-        unlock.await.unwrap();
+    });
+}
+
+#[test]
+fn a_second_request_for_a_lock_of_one_file_is_told_of_the_first() {
+    let _limit = limit();
+    let scratch = Scratch::new();
+    let path = scratch.file("file", "");
+    let pool = Pool::builder().threads(1).blocking_thread_limit(1).build().unwrap();
+    let gate = Gate::new();
+    let occupied = {
+        let gate = gate.clone();
+        pool.spawn_blocking(move || gate.wait())
+    };
+    pool.block_on(async {
+        let file = File::from_std(open(&path));
+        // There is no thread for it yet.
+        let mut lock = Box::pin(file.lock());
+        assert!(futures::poll!(&mut lock).is_pending());
+        for busy in [file.lock().await.unwrap_err(), file.unlock().await.unwrap_err()] {
+            assert_eq!(busy.kind(), ErrorKind::ResourceBusy);
+        }
+        gate.open();
+        lock.await.unwrap();
+        assert!(matches!(open(&path).try_lock(), Err(fs::TryLockError::WouldBlock)));
+        file.unlock().await.unwrap();
+        open(&path).try_lock().unwrap();
+        occupied.await.unwrap();
     });
 }

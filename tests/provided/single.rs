@@ -1,14 +1,16 @@
 //! Operations that complete once.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 
 use ringpool::Pool;
 use ringpool::buf::{BufferPool, PooledBuffer};
 use ringpool::op;
 
 use crate::common::{lacks, limit};
-use crate::support::{COUNTS, expect_whole, kind_of, pattern, shared, stream_pair, write_all};
+use crate::support::{
+    COUNTS, expect_whole, kind_of, pattern, scratch_file, shared, stream_pair, take_all, write_all,
+};
 
 #[test]
 fn what_is_received_piece_by_piece_is_what_was_sent() {
@@ -49,10 +51,11 @@ fn reads_of_pipes_and_files_give_what_is_in_them() {
             drop(writer);
             assert!(op::read_pooled(&reader, &buffers).await.unwrap().is_empty());
 
-            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-            let mut expected = Vec::new();
-            File::open(path).unwrap().read_to_end(&mut expected).unwrap();
-            let (file, mut read) = (shared(File::open(path).unwrap()), Vec::new());
+            let expected = pattern(3000);
+            let mut file = scratch_file();
+            file.write_all(&expected).unwrap();
+            file.rewind().unwrap();
+            let (file, mut read) = (shared(file), Vec::new());
             loop {
                 let piece = op::read_pooled(&file, &buffers).await.unwrap();
                 if piece.is_empty() {
@@ -203,4 +206,38 @@ fn the_largest_pool_has_all_its_buffers() {
         drop(leases);
         assert_eq!(buffers.available(), Some(32_768));
     });
+}
+
+#[test]
+fn a_buffer_that_a_failure_names_is_not_given_to_two() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let buffers = BufferPool::new(2, 64).unwrap();
+        for _ in 0..10 {
+            let broken = reset_connection();
+            let (ours, mut peer) = stream_pair();
+            peer.write_all(b"salt").unwrap();
+            let failing = op::read_pooled(&broken, &buffers);
+            let good = op::read_pooled(&ours, &buffers);
+            let (failed, piece) = futures::join!(failing, good);
+            assert_eq!(failed.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            let piece = piece.unwrap();
+            assert_eq!(&piece[..], b"salt");
+            let others = take_all(&buffers).await;
+            assert_eq!(&piece[..], b"salt", "nobody else writes to it");
+            assert_eq!(others.len(), 1);
+        }
+        expect_whole(&buffers).await;
+    });
+}
+
+/// A connection that its peer has reset.
+fn reset_connection() -> ringpool::op::SharedFd {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    (&ours).write_all(b"not read").unwrap();
+    while peer.peek(&mut [0]).unwrap() == 0 {}
+    drop(peer);
+    shared(ours)
 }
