@@ -427,6 +427,16 @@ fn a_hard_link_goes_on_behind_an_operation_whose_time_is_up() {
         let (read, after) = op::hard_link((waiting(), op::nop())).await;
         assert_eq!(read.unwrap_err().error.kind(), ErrorKind::TimedOut);
         after.unwrap();
+    });
+}
+
+#[test]
+fn a_limit_holds_behind_what_the_kernel_does_on_a_thread_of_its_own() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let (reader, _writer) = pipe();
+    pool.block_on(async {
+        let waiting = || op::read(&reader, vec![0; 4]).timeout(BRIEF);
         let missing = op::openat2(None, "/proc/no-such-file", libc::O_RDONLY, 0).timeout(LONG);
         let (missing, read, after) = op::hard_link((missing, waiting(), op::nop())).await;
         assert_eq!(errno(missing), Some(libc::ENOENT));

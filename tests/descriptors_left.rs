@@ -102,7 +102,7 @@ fn an_end_of_a_pipe_dropped_at_once_is_closed_in_the_table_and_outside() {
     pool.block_on(async {
         drop(fill(1).await);
         let before = network::open_fds();
-        for _ in 0..50 {
+        for _ in 0..rounds_of_closes(50) {
             let (reader, writer) = std::io::pipe().unwrap();
             let writer = SharedFd::from(OwnedFd::from(writer));
             assert!(writer.as_raw_fd() >= 0);

@@ -541,7 +541,7 @@ fn a_cancel_waits_for_operations_of_a_task_that_a_closing_ring_sends_back() {
     let _limit = limit();
     let pool = Pool::new(2);
     let (first, second) = (pool.runtime(0), pool.runtime(1));
-    for _ in 0..400 {
+    for _ in 0..rounds(400) {
         let other = Pool::new(1);
         let closes = other.runtime(0);
         let moving = Count::new();

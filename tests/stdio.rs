@@ -15,7 +15,7 @@ use ringpool::stdio::{stderr, stdin, stdout};
 use ringpool::time::timeout;
 use ringpool::{Pool, spawn, spawn_on, yield_now};
 
-use common::limit;
+use common::{limit, rounds};
 
 /// Names the part that a process of this program plays.
 const PART: &str = "RINGPOOL_TEST_PART";
@@ -176,7 +176,7 @@ fn pipes_that_do_not_block_stay_so_and_are_waited_for() {
     let mut command = child("echo");
     let mut child = command.stdin(input).stdout(output).stderr(Stdio::null()).spawn().unwrap();
     drop(command);
-    let long = text().repeat(40);
+    let long = text().repeat(rounds(40));
     let expected = long.clone();
     let writing = std::thread::spawn(move || ours.write_all(long.as_bytes()).unwrap());
     let mut output = Vec::new();

@@ -73,11 +73,12 @@ fn every_wake_from_another_ring_is_followed_by_a_poll() {
     let pool = Pool::new(2);
     let numbers = Numbers::new();
     let seer = numbers.clone();
-    let task = spawn_on(&pool.runtime(0), async move { seer.see(20_000).await });
+    let last = rounds(20_000) as u64;
+    let task = spawn_on(&pool.runtime(0), async move { seer.see(last).await });
     until(|| numbers.waker.lock().unwrap().is_some());
     let sender = numbers.clone();
     let sends = spawn_on(&pool.runtime(1), async move {
-        for number in 1..=20_000 {
+        for number in 1..=last {
             sender.send(number);
             while sender.seen.load(Ordering::SeqCst) < number {
                 yield_now().await;

@@ -30,7 +30,7 @@ pub(crate) struct Watchdog(
 /// Begins the time of the calling test.
 #[must_use = "the time is limited as long as this lives"]
 pub(crate) fn limit() -> Watchdog {
-    limit_of(LIMIT)
+    limit_of(if is_emulated() { 2 * LIMIT } else { LIMIT })
 }
 
 /// As [`limit`], for a test that takes longer.
@@ -74,6 +74,11 @@ pub(crate) fn lacks<T>(result: &std::io::Result<T>) -> bool {
 /// Whether this is an emulated computer, where a second's work takes a minute.
 pub(crate) fn is_emulated() -> bool {
     std::env::var_os("RINGPOOL_EMULATED").is_some()
+}
+
+/// How often to repeat something: less often where it takes so much longer.
+pub(crate) fn rounds(count: usize) -> usize {
+    if is_emulated() { count.div_ceil(10) } else { count }
 }
 
 /// Waits until `condition` holds; whether it ever does is the watchdog's affair.

@@ -63,7 +63,7 @@ fn a_close_whose_future_is_dropped_at_once_closes_once() {
     let _limit = limit();
     let pool = pool_with_places(1, 2);
     pool.block_on(async {
-        for _ in 0..100 {
+        for _ in 0..rounds_of_closes(100) {
             let (reader, direct) = watched().await;
             let mut close = op::close(direct);
             let _ = poll_once(&mut close, &own_waker().await);

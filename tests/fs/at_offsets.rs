@@ -168,7 +168,8 @@ fn contents_are_cut_extended_and_written_to_the_disk() {
         file.sync_all().await.unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"salt\0\0");
         let theirs = ftruncate_of(&std_file, u64::MAX);
-        assert_same_error(&file.set_len(u64::MAX).await.unwrap_err(), &theirs);
+        // Where the kernel has no operation for it, it is the standard library that refuses.
+        assert_eq!(file.set_len(u64::MAX).await.unwrap_err().kind(), theirs.kind());
     });
 }
 

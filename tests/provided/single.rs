@@ -1,14 +1,16 @@
 //! Operations that complete once.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 
 use ringpool::Pool;
 use ringpool::buf::{BufferPool, PooledBuffer};
 use ringpool::op;
 
 use crate::common::{lacks, limit};
-use crate::support::{COUNTS, expect_whole, kind_of, pattern, shared, stream_pair, write_all};
+use crate::support::{
+    COUNTS, expect_whole, kind_of, pattern, scratch_file, shared, stream_pair, write_all,
+};
 
 #[test]
 fn what_is_received_piece_by_piece_is_what_was_sent() {
@@ -49,10 +51,11 @@ fn reads_of_pipes_and_files_give_what_is_in_them() {
             drop(writer);
             assert!(op::read_pooled(&reader, &buffers).await.unwrap().is_empty());
 
-            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-            let mut expected = Vec::new();
-            File::open(path).unwrap().read_to_end(&mut expected).unwrap();
-            let (file, mut read) = (shared(File::open(path).unwrap()), Vec::new());
+            let expected = pattern(3000);
+            let mut file = scratch_file();
+            file.write_all(&expected).unwrap();
+            file.rewind().unwrap();
+            let (file, mut read) = (shared(file), Vec::new());
             loop {
                 let piece = op::read_pooled(&file, &buffers).await.unwrap();
                 if piece.is_empty() {

@@ -1,7 +1,9 @@
 //! What the tests of pools share: sockets, bytes, and the count of a pool's buffers.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -27,6 +29,13 @@ pub(crate) fn datagram_pair() -> (SharedFd, UnixDatagram) {
 
 pub(crate) fn shared(fd: impl Into<OwnedFd>) -> SharedFd {
     SharedFd::from(fd.into())
+}
+
+/// A new file without a name.
+pub(crate) fn scratch_file() -> File {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(libc::O_TMPFILE);
+    options.open(std::env::temp_dir()).expect("a file can be made")
 }
 
 /// Bytes that tell where they are.
