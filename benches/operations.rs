@@ -8,7 +8,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::rows::{ROWS, Row};
+use common::rows::{self, Row};
 use criterion::{Criterion, Throughput};
 
 fn main() {
@@ -18,7 +18,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(600))
         .configure_from_args();
-    for row in ROWS {
+    for row in rows::all() {
         measure(&mut criterion, row);
     }
     criterion.final_summary();

@@ -52,6 +52,22 @@ pub(crate) struct Outcome {
     pub(crate) flags: u32,
 }
 
+impl Outcome {
+    /// The flags of an outcome that the kernel has no part in: it was not asked. It never gives
+    /// them, since the upper half is the number of a buffer, which the lower half would announce.
+    const NOT_ASKED: u32 = 1 << 31;
+
+    /// Of an operation that was cancelled before the kernel got it.
+    pub(crate) fn not_begun() -> Self {
+        Self { result: -libc::ECANCELED, flags: Self::NOT_ASKED }
+    }
+
+    /// Whether it is the kernel's answer.
+    pub(crate) fn is_the_kernels(self) -> bool {
+        self.flags != Self::NOT_ASKED
+    }
+}
+
 /// What home has to do after a step that may have settled the cell.
 #[must_use]
 #[derive(Debug)]

@@ -27,11 +27,8 @@ use std::path::Path;
 use std::{fmt, io};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::attempt::ByPipe;
-use crate::op::parked::Slot;
-use crate::op::reading::{Incoming, Reading};
-use crate::op::writing::{Outgoing, Writing};
 use crate::op::{self, AnyFd, Descriptor, SharedFd};
+use crate::stream::{ByPipe, Stream, reads, writes};
 
 /// A new pipe: the end to read from, and the end to write to.
 ///
@@ -125,13 +122,12 @@ fn check_kind(is_pipe: bool, path: &Path) -> io::Result<()> {
 ///
 /// See [`pipe`](self).
 pub struct PipeReader {
-    incoming: Slot<Incoming>,
-    fd: SharedFd,
+    stream: Stream<ByPipe>,
 }
 
 impl PipeReader {
     fn new(fd: SharedFd) -> Self {
-        Self { incoming: Slot::new(Incoming::default()), fd }
+        Self { stream: Stream::new(fd) }
     }
 
     /// Reads what there is, waiting until there is something; gives how much it was and the
@@ -171,7 +167,7 @@ impl PipeReader {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Reading::<ByPipe, B>::new(&self.fd, &self.incoming, buffer, false)
+        self.stream.read(buffer)
     }
 
     /// Reads until the buffer is full, to its [capacity](IoBufMut::capacity).
@@ -188,8 +184,7 @@ impl PipeReader {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let reading = Reading::<ByPipe, B>::new(&self.fd, &self.incoming, buffer, true);
-        async { reading.await.map(|(_, buffer)| ((), buffer)) }
+        self.stream.read_exact(buffer)
     }
 
     /// The end as one of `std`.
@@ -198,17 +193,13 @@ impl PipeReader {
     ///
     /// Itself, if a dropped read is still in the kernel or has left bytes behind, or somebody has a
     /// clone of its [`shared_fd`](Self::shared_fd).
-    pub fn into_std(mut self) -> Result<io::PipeReader, Self> {
-        if !self.incoming.get_mut().is_idle() {
-            return Err(self);
-        }
-        let Self { incoming, fd } = self;
-        fd.try_into_owned().map(Into::into).map_err(|fd| Self { incoming, fd })
+    pub fn into_std(self) -> Result<io::PipeReader, Self> {
+        self.stream.into_fd().map(Into::into).map_err(|stream| Self { stream })
     }
 
     /// The descriptor, for the operations of [`op`]. What those read is missing here.
     pub fn shared_fd(&self) -> &SharedFd {
-        &self.fd
+        self.stream.fd()
     }
 }
 
@@ -222,13 +213,12 @@ impl PipeReader {
 ///
 /// See [`pipe`](self).
 pub struct PipeWriter {
-    outgoing: Slot<Outgoing>,
-    fd: SharedFd,
+    stream: Stream<ByPipe>,
 }
 
 impl PipeWriter {
     fn new(fd: SharedFd) -> Self {
-        Self { outgoing: Slot::new(Outgoing::default()), fd }
+        Self { stream: Stream::new(fd) }
     }
 
     /// Writes as many bytes of the buffer as there is room for, waiting until there is some; gives
@@ -250,7 +240,7 @@ impl PipeWriter {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + Unpin + use<'_, B> {
-        Writing::new(&self.fd, &self.outgoing, buffer, false)
+        self.stream.write(buffer)
     }
 
     /// Writes the whole buffer.
@@ -269,8 +259,7 @@ impl PipeWriter {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        let writing = Writing::new(&self.fd, &self.outgoing, buffer, true);
-        async { writing.await.map(|(_, buffer)| ((), buffer)) }
+        self.stream.write_all(buffer)
     }
 
     /// The end as one of `std`.
@@ -279,17 +268,13 @@ impl PipeWriter {
     ///
     /// Itself, if a dropped write is still in the kernel, or somebody has a clone of its
     /// [`shared_fd`](Self::shared_fd).
-    pub fn into_std(mut self) -> Result<io::PipeWriter, Self> {
-        if !self.outgoing.get_mut().is_idle() {
-            return Err(self);
-        }
-        let Self { outgoing, fd } = self;
-        fd.try_into_owned().map(Into::into).map_err(|fd| Self { outgoing, fd })
+    pub fn into_std(self) -> Result<io::PipeWriter, Self> {
+        self.stream.into_fd().map(Into::into).map_err(|stream| Self { stream })
     }
 
     /// The descriptor, for the operations of [`op`].
     pub fn shared_fd(&self) -> &SharedFd {
-        &self.fd
+        self.stream.fd()
     }
 }
 
@@ -309,19 +294,19 @@ macro_rules! an_end {
 
         impl Descriptor for $end {
             fn to_any_fd(&self) -> AnyFd {
-                self.fd.to_any_fd()
+                self.stream.fd().to_any_fd()
             }
         }
 
         impl AsFd for $end {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.fd.as_fd()
+                self.stream.fd().as_fd()
             }
         }
 
         impl AsRawFd for $end {
             fn as_raw_fd(&self) -> RawFd {
-                self.fd.as_raw_fd()
+                self.stream.fd().as_raw_fd()
             }
         }
 
@@ -334,3 +319,8 @@ macro_rules! an_end {
 }
 
 an_end! { PipeReader PipeWriter }
+
+reads!([] PipeReader, self => self.stream);
+reads!([] &PipeReader, self => self.stream);
+writes!([] PipeWriter, self => self.stream, Ok(()));
+writes!([] &PipeWriter, self => self.stream, Ok(()));

@@ -19,24 +19,24 @@
 //! # }
 //! ```
 
-use std::fmt;
 use std::future::Future;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use crate::Channel;
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::attempt::InCompany;
-use crate::op::parked::Slot;
-use crate::op::reading::{Incoming, Reading};
-use crate::op::writing::{Outgoing, Writing};
+use crate::channel::RecvFuture;
+use crate::io::{AsyncReadOwned, AsyncWriteOwned};
 use crate::op::{AnyFd, Descriptor, SharedFd};
+use crate::stream::{InCompany, Stream};
 
 /// What all handles of one of the three share.
-struct Stream<T> {
-    fd: SharedFd,
-    slot: Slot<T>,
-    /// Holds one token while nobody uses the slot. Those who wait get it in their order, and a
+struct Shared {
+    stream: Stream<InCompany>,
+    /// Holds one token while nobody uses the stream. Those who wait get it in their order, and a
     /// future that is dropped just then passes it on.
     turn: Channel<()>,
 }
@@ -51,14 +51,14 @@ impl Drop for Turn<'_> {
     }
 }
 
-impl<T: Default> Stream<T> {
+impl Shared {
     fn new(number: RawFd) -> Self {
         // SAFETY: the three are open from the start of the process and nobody's, as the standard
         // library has it, and this owner lives in a static, so it never closes them.
         let fd = SharedFd::from(unsafe { OwnedFd::from_raw_fd(number) });
         let turn = Channel::bounded(1);
         drop(Turn(&turn));
-        Self { fd, slot: Slot::new(T::default()), turn }
+        Self { stream: Stream::new(fd), turn }
     }
 
     async fn turn(&self) -> Turn<'_> {
@@ -68,9 +68,9 @@ impl<T: Default> Stream<T> {
     }
 }
 
-static INPUT: OnceLock<Stream<Incoming>> = OnceLock::new();
-static OUTPUT: OnceLock<Stream<Outgoing>> = OnceLock::new();
-static ERROR: OnceLock<Stream<Outgoing>> = OnceLock::new();
+static INPUT: OnceLock<Shared> = OnceLock::new();
+static OUTPUT: OnceLock<Shared> = OnceLock::new();
+static ERROR: OnceLock<Shared> = OnceLock::new();
 
 /// Standard input.
 ///
@@ -89,7 +89,7 @@ static ERROR: OnceLock<Stream<Outgoing>> = OnceLock::new();
 /// # }
 /// ```
 pub fn stdin() -> Stdin {
-    Stdin(INPUT.get_or_init(|| Stream::new(libc::STDIN_FILENO)))
+    Stdin(INPUT.get_or_init(|| Shared::new(libc::STDIN_FILENO)))
 }
 
 /// Standard output.
@@ -98,7 +98,7 @@ pub fn stdin() -> Stdin {
 ///
 /// See [`stdio`](self).
 pub fn stdout() -> Stdout {
-    Stdout(OUTPUT.get_or_init(|| Stream::new(libc::STDOUT_FILENO)))
+    Stdout(OUTPUT.get_or_init(|| Shared::new(libc::STDOUT_FILENO)))
 }
 
 /// Standard error.
@@ -115,12 +115,12 @@ pub fn stdout() -> Stdout {
 /// # }
 /// ```
 pub fn stderr() -> Stderr {
-    Stderr(ERROR.get_or_init(|| Stream::new(libc::STDERR_FILENO)))
+    Stderr(ERROR.get_or_init(|| Shared::new(libc::STDERR_FILENO)))
 }
 
 /// A handle of standard input; see [`stdin`].
 #[derive(Clone, Copy)]
-pub struct Stdin(&'static Stream<Incoming>);
+pub struct Stdin(&'static Shared);
 
 impl Stdin {
     /// Reads what there is, waiting until there is something; gives how much it was and the
@@ -143,10 +143,10 @@ impl Stdin {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
-        let stream = self.0;
+        let shared = self.0;
         async move {
-            let _turn = stream.turn().await;
-            Reading::<InCompany, B>::new(&stream.fd, &stream.slot, buffer, false).await
+            let _turn = shared.turn().await;
+            shared.stream.read(buffer).await
         }
     }
 
@@ -164,31 +164,21 @@ impl Stdin {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
-        let stream = self.0;
+        let shared = self.0;
         async move {
-            let _turn = stream.turn().await;
-            let reading = Reading::<InCompany, B>::new(&stream.fd, &stream.slot, buffer, true);
-            reading.await.map(|(_, buffer)| ((), buffer))
+            let _turn = shared.turn().await;
+            shared.stream.read_exact(buffer).await
         }
     }
 }
 
 /// A handle of standard output; see [`stdout`].
 #[derive(Clone, Copy)]
-pub struct Stdout(&'static Stream<Outgoing>);
+pub struct Stdout(&'static Shared);
 
 /// A handle of standard error; see [`stderr`].
 #[derive(Clone, Copy)]
-pub struct Stderr(&'static Stream<Outgoing>);
-
-async fn write<B: IoBuf>(
-    stream: &'static Stream<Outgoing>,
-    buffer: B,
-    all: bool,
-) -> BufResult<usize, B> {
-    let _turn = stream.turn().await;
-    Writing::new(&stream.fd, &stream.slot, buffer, all).await
-}
+pub struct Stderr(&'static Shared);
 
 macro_rules! an_output {
     ($($output:ident)+) => {$(
@@ -209,7 +199,11 @@ macro_rules! an_output {
                 &self,
                 buffer: B,
             ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
-                write(self.0, buffer, false)
+                let shared = self.0;
+                async move {
+                    let _turn = shared.turn().await;
+                    shared.stream.write(buffer).await
+                }
             }
 
             /// Writes the whole buffer. If others write at the same time they come one after the
@@ -228,8 +222,46 @@ macro_rules! an_output {
                 &self,
                 buffer: B,
             ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
-                let writing = write(self.0, buffer, true);
-                async { writing.await.map(|(_, buffer)| ((), buffer)) }
+                let shared = self.0;
+                async move {
+                    let _turn = shared.turn().await;
+                    shared.stream.write_all(buffer).await
+                }
+            }
+        }
+
+        impl AsyncWriteOwned for $output {
+            type Writing = PolledTurn;
+
+            fn write<B: IoBuf>(
+                &mut self,
+                buffer: B,
+            ) -> impl Future<Output = BufResult<usize, B>> + Send {
+                $output::write(self, buffer)
+            }
+
+            fn write_all<B: IoBuf>(
+                &mut self,
+                buffer: B,
+            ) -> impl Future<Output = BufResult<(), B>> + Send {
+                $output::write_all(self, buffer)
+            }
+
+            fn poll_write_owned(
+                &mut self,
+                turn: &mut PolledTurn,
+                buffer: &mut Vec<u8>,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                turn.poll(self.0, cx, |stream, spare, cx| stream.poll_write(spare, buffer, cx))
+            }
+
+            fn poll_flush_owned(
+                &mut self,
+                turn: &mut PolledTurn,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                turn.poll(self.0, cx, |stream, spare, cx| stream.poll_flush(spare, cx))
             }
         }
     )+};
@@ -237,30 +269,101 @@ macro_rules! an_output {
 
 an_output! { Stdout Stderr }
 
+/// What a reader or writer of one of the three keeps between two polls: its turn, or its place
+/// among those who wait for one. It keeps the turn while it is in the middle of a read or a flush,
+/// until that is polled to its end, or it is dropped.
+#[derive(Default)]
+pub struct PolledTurn {
+    waiting: Option<RecvFuture<'static, ()>>,
+    turn: Option<Turn<'static>>,
+    spare: Vec<u8>,
+}
+
+impl PolledTurn {
+    /// Runs `poll` in a turn, which ends when that is ready.
+    fn poll<T>(
+        &mut self,
+        shared: &'static Shared,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&Stream<InCompany>, &mut Vec<u8>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        if self.turn.is_none() {
+            let waiting = self.waiting.get_or_insert_with(|| shared.turn.recv());
+            // It fails only for a channel that is closed, which this one never is.
+            let _ = ready!(Pin::new(waiting).poll(cx));
+            self.waiting = None;
+            self.turn = Some(Turn(&shared.turn));
+        }
+        let ended = ready!(poll(&shared.stream, &mut self.spare, cx));
+        self.turn = None;
+        Poll::Ready(ended)
+    }
+}
+
+impl fmt::Debug for PolledTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolledTurn").field("is_ours", &self.turn.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl AsyncReadOwned for Stdin {
+    type Reading = PolledTurn;
+
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
+        Stdin::read(self, buffer)
+    }
+
+    fn poll_read_owned(
+        &mut self,
+        turn: &mut PolledTurn,
+        buffer: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        turn.poll(self.0, cx, |stream, _, cx| stream.poll_read(buffer, cx))
+    }
+
+    fn poll_stop_reading(
+        &mut self,
+        turn: &mut PolledTurn,
+        _: &mut Vec<u8>,
+        _: &mut Context<'_>,
+    ) -> Poll<()> {
+        if turn.turn.is_some() {
+            self.0.stream.stop_reading();
+        }
+        *turn = PolledTurn::default();
+        Poll::Ready(())
+    }
+
+    fn unread(&mut self, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        self.0.stream.unread(bytes)
+    }
+}
+
 macro_rules! a_handle {
     ($($handle:ident)+) => {$(
         impl $handle {
             /// The descriptor, for the operations of [`op`](crate::op). It is never closed.
             pub fn shared_fd(&self) -> &'static SharedFd {
-                &self.0.fd
+                self.0.stream.fd()
             }
         }
 
         impl Descriptor for $handle {
             fn to_any_fd(&self) -> AnyFd {
-                self.0.fd.to_any_fd()
+                self.0.stream.fd().to_any_fd()
             }
         }
 
         impl AsFd for $handle {
             fn as_fd(&self) -> BorrowedFd<'_> {
-                self.0.fd.as_fd()
+                self.0.stream.fd().as_fd()
             }
         }
 
         impl AsRawFd for $handle {
             fn as_raw_fd(&self) -> RawFd {
-                self.0.fd.as_raw_fd()
+                self.0.stream.fd().as_raw_fd()
             }
         }
 

@@ -5,6 +5,7 @@ mod network;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -218,6 +219,53 @@ fn a_member_that_cannot_be_submitted_says_why_and_the_others_are_cancelled() {
     });
 }
 
+/// Its entry is never made.
+struct Panicking;
+
+// SAFETY: there is no entry.
+unsafe impl Operation for Panicking {
+    type Output = ();
+
+    fn entry(&mut self, _: &mut Start<'_>) -> io::Result<squeue::Entry> {
+        panic!("no entry");
+    }
+
+    fn finish(self, _: io::Result<u32>) {}
+}
+
+#[test]
+fn a_close_that_never_reaches_the_kernel_closes_nevertheless() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let is_at_end = |reader: &mut io::PipeReader| reader.read(&mut [0; 1]).unwrap() == 0;
+    let ends = || {
+        let (reader, writer) = io::pipe().unwrap();
+        (reader, op::close(SharedFd::from(OwnedFd::from(writer))))
+    };
+    // Another member of its chain cannot be submitted.
+    let (mut reader, close) = ends();
+    let (closed, _) = pool.block_on(op::link((close, Op::new(Unheard))));
+    assert_eq!(errno(closed), CANCELED);
+    assert!(is_at_end(&mut reader), "it is closed");
+    // Another member panics.
+    let (mut reader, close) = ends();
+    let chain = op::link((close, Op::new(Panicking)));
+    catch_unwind(AssertUnwindSafe(|| pool.block_on(chain))).unwrap_err();
+    assert!(is_at_end(&mut reader), "it is closed");
+    // It waits in a drained chain that is cancelled.
+    let (mut reader, close) = ends();
+    let (never, _writer) = pipe();
+    pool.block_on(async {
+        let mut read = op::read(&never, [0; 1]);
+        assert!((&mut read).now_or_never().is_none());
+        let mut chain = op::link((op::nop().drain(), close));
+        assert!((&mut chain).now_or_never().is_none());
+        assert_eq!(errno(chain.cancel().await.1), CANCELED);
+        read.cancel().await.unwrap_err();
+    });
+    assert!(is_at_end(&mut reader), "it is closed");
+}
+
 #[test]
 fn a_member_that_the_kernel_refuses_cancels_all() {
     let (_alone, _limit) = (alone(), limit());
@@ -413,6 +461,21 @@ fn a_limit_in_a_chain_stops_its_operation_and_what_is_linked() {
         let both = op::hard_link((read().timeout(BRIEF), read().timeout(BRIEF))).await;
         for timed in [both.0, both.1] {
             assert_eq!(timed.unwrap_err().error.kind(), ErrorKind::TimedOut);
+        }
+    });
+}
+
+/// Time may be up in the moment in which a thread of the kernel leaves the wait to a poll, and the
+/// kernel does not find the operation then.
+#[test]
+fn a_limit_stops_its_operation_whatever_the_kernel_is_doing_with_it() {
+    let (_alone, _limit) = (alone(), limit());
+    let (never, _writer) = pipe();
+    Pool::new(1).block_on(async {
+        for turn in 0..5_000 {
+            let time = Duration::from_nanos(turn * 7 % 6_000);
+            let error = op::read(&never, [0; 1]).force_async().timeout(time).await.unwrap_err();
+            assert_eq!(error.error.kind(), ErrorKind::TimedOut);
         }
     });
 }

@@ -198,3 +198,37 @@ fn a_unix_socket_has_options_or_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     });
 }
+
+/// Attaches a filter of eight instructions.
+fn attach_filter(fd: &impl AsRawFd) {
+    let filter = [libc::sock_filter { code: 6, jt: 0, jf: 0, k: 1 }; 8];
+    let program = libc::sock_fprog { len: 8, filter: filter.as_ptr().cast_mut() };
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
+    let len = size_of_val(&program) as libc::socklen_t;
+    // SAFETY: the program and its filter are there for the call.
+    let set =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const program).cast(), len) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn an_option_that_reaches_beyond_its_value_is_refused() {
+    let _limit = limit();
+    let socket = udp();
+    attach_filter(&socket);
+    Pool::new(1).block_on(async {
+        let level = libc::SOL_SOCKET;
+        // The kernel takes the length for a number of instructions, and would write all eight.
+        let got = op::getsockopt::<[u8; 8]>(&socket, level, libc::SO_GET_FILTER).await;
+        assert_eq!(got.unwrap_err().kind(), ErrorKind::InvalidInput);
+        // These have pointers in their values, which the kernel follows.
+        for name in [libc::SO_ATTACH_FILTER, libc::SO_ATTACH_REUSEPORT_CBPF] {
+            let set = op::setsockopt(&socket, level, name, [0u8; 16]).await;
+            assert_eq!(set.unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        for level in [libc::IPPROTO_IP, libc::IPPROTO_IPV6, libc::SOL_XDP, libc::SOL_RDS] {
+            let set = op::setsockopt(&socket, level, 64, [0u8; 96]).await;
+            assert_eq!(set.unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+    });
+}

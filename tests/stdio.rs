@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use futures::FutureExt;
+use ringpool::io::{BufReader, BufWriter};
 use ringpool::stdio::{stderr, stdin, stdout};
 use ringpool::time::timeout;
 use ringpool::{Pool, spawn, spawn_on, yield_now};
@@ -32,6 +33,7 @@ fn a_part_is_played() {
     match std::env::var(PART).as_deref() {
         Ok("echo") => pool.block_on(echo(|_| 0)),
         Ok("echo with dropped reads") => pool.block_on(echo(|round| round % 3)),
+        Ok("buffered echo") => pool.block_on(buffered_echo()),
         Ok("many writers") => many_writers(&pool),
         Ok("dropped read") => pool.block_on(dropped_read()),
         Ok(other) => panic!("there is no part {other:?}"),
@@ -68,6 +70,40 @@ async fn echo(dropped: impl Fn(usize) -> usize) {
         stdout().write_all(bytes).await.unwrap();
     }
     stdout().write_all(END).await.unwrap();
+    stderr().write_all("nothing was lost").await.unwrap();
+}
+
+/// Writes what it reads, until the end, through buffers, and gives up reads and flushes between.
+async fn buffered_echo() {
+    stdout().write_all(BEGIN).await.unwrap();
+    let mut reader = BufReader::with_capacity(7, stdin());
+    let mut writer = BufWriter::with_capacity(11, stdout());
+    for round in 0_usize.. {
+        if round % 3 > 0 {
+            let _ = timeout(Duration::from_micros(round as u64 % 50), reader.fill_buf()).await;
+        }
+        if round % 7 == 0 {
+            // What it has not given up is read by whoever reads next, without a buffer too.
+            let (_, unread) = reader.into_inner().await;
+            assert!(unread.is_empty(), "nobody else reads");
+            let (count, bytes) = stdin().read(Vec::with_capacity(3)).await.unwrap();
+            writer.write_all(&bytes).await.unwrap();
+            reader = BufReader::with_capacity(7, stdin());
+            if count == 0 {
+                break;
+            }
+        }
+        let filled = reader.fill_buf().await.unwrap();
+        let count = filled.len();
+        writer.write_all(filled).await.unwrap();
+        reader.consume(count);
+        if count == 0 {
+            break;
+        }
+        let _ = writer.flush().now_or_never();
+    }
+    writer.write_all(END.as_bytes()).await.unwrap();
+    writer.flush().await.unwrap();
     stderr().write_all("nothing was lost").await.unwrap();
 }
 
@@ -161,6 +197,12 @@ fn all_that_comes_through_a_pipe_is_read_and_written() {
 fn no_byte_is_lost_to_reads_that_are_dropped() {
     let _limit = limit();
     assert_eq!(answer(with_pipes("echo with dropped reads").spawn().unwrap(), &text()), text());
+}
+
+#[test]
+fn no_byte_is_lost_by_buffers() {
+    let _limit = limit();
+    assert_eq!(answer(with_pipes("buffered echo").spawn().unwrap(), &text()), text());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The style sheet as a test: what a reader may rely on in every file of this crate.
 
+#[path = "tidy/docs.rs"]
+mod docs;
 #[path = "tidy/proof.rs"]
 mod proof;
 #[path = "tidy/source.rs"]
@@ -8,6 +10,7 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use docs::{futures_say_what_a_drop_loses, opcodes_say_since_when};
 use source::{Block, Source};
 
 const FILE_LINES_MAX: usize = 500;
@@ -80,7 +83,7 @@ type Rule = fn(&Source) -> Vec<(usize, String)>;
 
 const RULES_OF_ANY_FILE: [Rule; 2] = [whitespace, words];
 
-const RULES_OF_RUST: [Rule; 8] = [
+const RULES_OF_RUST: [Rule; 10] = [
     file_length,
     function_length,
     columns,
@@ -89,6 +92,8 @@ const RULES_OF_RUST: [Rule; 8] = [
     unsafe_stays_in_its_place,
     orderings_have_a_reason,
     tests_do_not_sleep,
+    futures_say_what_a_drop_loses,
+    opcodes_say_since_when,
 ];
 
 #[test]

@@ -21,26 +21,35 @@ use super::runtimes::{Waiting, cores, on_first_core, on_tokio, pin, pool};
 /// Connections of the row that has many.
 pub(crate) const MANY: u64 = 64;
 const MESSAGE: [u8; 64] = [7; 64];
-const BUFFER_LEN: usize = 4096;
+pub(crate) const BUFFER_LEN: usize = 4096;
 const WARM_UP: u64 = 50;
 
 /// A task for each connection.
 pub(crate) fn ringpool_echo(connections: u64, rounds: u64) -> Cost {
     let pool = pool(1, Waiting::Default);
     against_client(connections, rounds, |listener| {
-        pool.block_on(async {
-            let listener = ringpool::net::TcpListener::from_std(listener).expect("it listens");
-            let mut tasks = Vec::new();
-            for _ in 0..connections {
-                let (stream, _) = listener.accept().await.expect("the client comes");
-                stream.set_nodelay(true).expect("TCP has that");
-                tasks.push(ringpool::spawn(ringpool_connection(stream)));
-            }
-            for task in tasks {
-                task.await.expect("it ends");
-            }
-        });
+        pool.block_on(ringpool_serve(listener, connections, ringpool_connection));
     })
+}
+
+/// Accepts so many connections, and waits for the task of each.
+pub(crate) async fn ringpool_serve<T>(
+    listener: TcpListener,
+    connections: u64,
+    task_of: impl Fn(ringpool::net::TcpStream) -> T,
+) where
+    T: Future<Output = ()> + Send + 'static,
+{
+    let listener = ringpool::net::TcpListener::from_std(listener).expect("it listens");
+    let mut tasks = Vec::new();
+    for _ in 0..connections {
+        let (stream, _) = listener.accept().await.expect("the client comes");
+        stream.set_nodelay(true).expect("TCP has that");
+        tasks.push(ringpool::spawn(task_of(stream)));
+    }
+    for task in tasks {
+        task.await.expect("it ends");
+    }
 }
 
 async fn ringpool_connection(stream: ringpool::net::TcpStream) {
@@ -154,7 +163,11 @@ fn push(ring: &mut BareRing<'_>, entry: &squeue::Entry, index: usize) {
 }
 
 /// Runs `server` until the client has closed all its connections.
-fn against_client(connections: u64, rounds: u64, server: impl FnOnce(TcpListener)) -> Cost {
+pub(crate) fn against_client(
+    connections: u64,
+    rounds: u64,
+    server: impl FnOnce(TcpListener),
+) -> Cost {
     cores();
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
     let address = listener.local_addr().expect("it is bound");

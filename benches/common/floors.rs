@@ -62,6 +62,14 @@ impl BareRing<'_> {
         self.submitter.register_files(&[fd]).expect("the file is open");
     }
 
+    /// Registers a table of provided buffers as group 0; it has to stay where it is.
+    pub(crate) fn register_buffer_table(&self, start: *const u8, entries: u16) {
+        // SAFETY: the caller keeps the table as long as there are operations that use it.
+        let result =
+            unsafe { self.submitter.register_buf_ring_with_flags(start as u64, entries, 0, 0) };
+        result.expect("this kernel has provided buffers");
+    }
+
     /// Submits what was pushed.
     fn submit(&mut self) {
         self.submission.sync();

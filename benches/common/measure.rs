@@ -36,17 +36,28 @@ impl Sub for Cost {
 /// Started inside the runtime, before the first operation, and stopped there after the last.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
+    cpu_clock: fn() -> Duration,
     cpu: Duration,
     started: Instant,
 }
 
 impl Stopwatch {
+    /// One that takes the processor time of the whole process.
     pub(crate) fn start() -> Self {
-        Self { cpu: process_cpu(), started: Instant::now() }
+        Self::start_with(process_cpu)
+    }
+
+    /// One that takes the processor time of the calling thread, on which it has to be stopped.
+    pub(crate) fn start_of_thread() -> Self {
+        Self::start_with(thread_cpu)
+    }
+
+    fn start_with(cpu_clock: fn() -> Duration) -> Self {
+        Self { cpu_clock, cpu: cpu_clock(), started: Instant::now() }
     }
 
     pub(crate) fn stop(self) -> Cost {
-        Cost { wall: self.started.elapsed(), cpu: process_cpu() - self.cpu }
+        Cost { wall: self.started.elapsed(), cpu: (self.cpu_clock)() - self.cpu }
     }
 }
 

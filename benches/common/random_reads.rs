@@ -4,14 +4,16 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use io_uring::types::{Fd, Fixed};
 use io_uring::{opcode, squeue};
+use ringpool::buf::{AlignedBuf, BufResult, RegisteredBuffers};
+use ringpool::op::{self, DirectFd, Op, Operation};
 
 use super::floors::{BareRing, with_bare_ring};
 use super::measure::{Cost, Stopwatch};
-use super::runtimes::on_first_core;
+use super::runtimes::{Waiting, on_first_core, pool};
 
 const READ_LEN: usize = 4096;
 const READS_IN_FILE: u64 = 16 * 1024;
@@ -73,10 +75,71 @@ impl Offsets {
     }
 }
 
+/// As many tasks as there are reads under way, each one read after the other: `iterations` of them.
+pub(crate) fn ringpool(storage: Storage, means: Means, depth: u64, iterations: u64) -> Cost {
+    let file = Arc::new(ringpool::fs::File::from_std(open(storage)));
+    let aligned = || AlignedBuf::new(READ_LEN, READ_LEN);
+    pool(1, Waiting::Default).block_on(async {
+        match means {
+            Means::Plain => {
+                let read = move |page, offset| file.read_at(page, offset);
+                ringpool_reads(depth, iterations, aligned, read).await
+            }
+            Means::RegisteredBuffer => {
+                let buffers = RegisteredBuffers::new(depth as usize, READ_LEN);
+                let buffers = buffers.expect("so much may be locked");
+                let read = move |page, offset| op::read_fixed_at(&*file, page, offset);
+                let take = || buffers.take().expect("there are enough");
+                ringpool_reads(depth, iterations, take, read).await
+            }
+            Means::DirectDescriptor => {
+                let file = DirectFd::register(file.shared_fd()).await.expect("there is room");
+                let read = move |page, offset| op::read_at(&file, page, offset);
+                ringpool_reads(depth, iterations, aligned, read).await
+            }
+        }
+    })
+}
+
+/// Reads by `read`, each task into a page that `page` gives.
+async fn ringpool_reads<B, O>(
+    depth: u64,
+    iterations: u64,
+    page: impl Fn() -> B,
+    read: impl Fn(B, u64) -> Op<O> + Clone + Send + 'static,
+) -> Cost
+where
+    B: Send + 'static,
+    O: Operation<Output = BufResult<usize, B>>,
+{
+    let reader = |seed: u64, count: u64| {
+        let (mut page, mut offsets, read) = (page(), Offsets::new(seed), read.clone());
+        ringpool::spawn(async move {
+            for _ in 0..count {
+                let Ok((done, same)) = read(page, offsets.next()).await else {
+                    panic!("it is readable")
+                };
+                assert_eq!(done, READ_LEN);
+                page = same;
+            }
+        })
+    };
+    let mut cost = Cost::default();
+    for count in [(WARM_UP / depth).max(1), iterations] {
+        let watch = Stopwatch::start();
+        let tasks: Vec<_> = (0..depth).map(|seed| reader(seed, count)).collect();
+        for task in tasks {
+            task.await.expect("it ends");
+        }
+        cost = watch.stop();
+    }
+    cost
+}
+
 /// A page of memory, as `O_DIRECT` wants it.
 #[repr(align(4096))]
 #[derive(Clone)]
-struct Page([u8; READ_LEN]);
+pub(crate) struct Page(pub(crate) [u8; READ_LEN]);
 
 /// A ring and nothing else: `depth` reads under way, each completion starts the next.
 pub(crate) fn bare(storage: Storage, means: Means, depth: u64, iterations: u64) -> Cost {

@@ -2,7 +2,7 @@
 
 use super::measure::Cost;
 use super::runtimes::Waiting::{Asleep, Default};
-use super::{channels, echo, files, floors, hops, local};
+use super::{channels, echo, files, floors, hops, io_rows, local};
 
 /// One question.
 pub(crate) struct Row {
@@ -52,7 +52,7 @@ pub(crate) enum Goal {
     CpuOfFloor(f64),
 }
 
-const fn ringpool(run: fn(u64) -> Cost) -> Contender {
+pub(crate) const fn ringpool(run: fn(u64) -> Cost) -> Contender {
     Contender { who: Who::Ringpool, run }
 }
 
@@ -60,7 +60,7 @@ const fn tokio(run: fn(u64) -> Cost) -> Contender {
     Contender { who: Who::Tokio, run }
 }
 
-const fn floor(name: &'static str, run: fn(u64) -> Cost) -> Contender {
+pub(crate) const fn floor(name: &'static str, run: fn(u64) -> Cost) -> Contender {
     Contender { who: Who::Floor(name), run }
 }
 
@@ -71,7 +71,7 @@ const MSG_RING_AFTER_GAP: Contender =
 const PARK: Contender = floor("park and unpark", floors::park);
 
 /// What the table says about rows, by number.
-pub(crate) const NOTES: [&str; 9] = [
+pub(crate) const NOTES: [&str; 13] = [
     "Tokio: two current-thread runtimes, each on a thread pinned as ringpool's rings are. It has \
      no way to wait awake.",
     "Tokio cannot move a task; compared with spawning on the other runtime and awaiting, which \
@@ -88,10 +88,25 @@ pub(crate) const NOTES: [&str; 9] = [
     "Processor time is the server's alone. The client is a thread of `std` on the second \
      processor that writes to all connections, then reads from all. Wall time is the client's.",
     "The bare server does one recv and one send a request and nothing else.",
+    "At random places of a file of 64 MiB that is in memory, or, with `O_DIRECT`, on the disk; the \
+     bare loop, too, has as many reads under way as the depth says.",
+    "Both servers have one receive a connection, which the kernel completes again and again, each \
+     time into one of 256 provided buffers, and one send a message, out of that buffer.",
+    "To a peer on the same machine the kernel copies nevertheless, and has to find the pages, too: \
+     what sending without a copy saves shows over a network only, and these rows show what it \
+     costs. One send after the other, out of the first of eight buffers that has come back. \
+     Processor time is that of the sending thread; the receiver is a thread of `std` on the second \
+     processor.",
+    "`or_copy` copies what is shorter than 16 KiB; so does the bare loop.",
 ];
 
 /// All rows, as the table has them.
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(io_rows::ROWS)
+}
+
+/// Those with tokio.
+const ROWS: &[Row] = &[
     Row {
         name: "`spawn_on` and await, warm",
         operations: 1,

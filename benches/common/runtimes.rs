@@ -50,11 +50,13 @@ pub(crate) fn pool(threads: usize, waiting: Waiting) -> Pool {
 pub(crate) fn on_first_core<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     cores();
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        // The name is for who profiles: the pool's threads have theirs.
+        let thread = std::thread::Builder::new().name("first-core".to_owned());
+        let thread = thread.spawn_scoped(scope, || {
             pin(0);
             body()
         });
-        thread.join().expect("the body does not panic")
+        thread.expect("a thread can be started").join().expect("the body does not panic")
     })
 }
 

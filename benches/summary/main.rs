@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use common::rows::{Contender, ROWS, Row};
+use common::rows::{self, Contender, Row};
 use idle::Idle;
 use statistics::Costs;
 
@@ -29,7 +29,7 @@ pub(crate) struct Effort {
 }
 
 const FULL: Effort = Effort { turns: 7, turn: Duration::from_millis(200) };
-const QUICK: Effort = Effort { turns: 5, turn: Duration::from_millis(20) };
+const QUICK: Effort = Effort { turns: 3, turn: Duration::from_millis(20) };
 
 struct Options {
     effort: Effort,
@@ -40,7 +40,7 @@ struct Options {
 fn main() {
     let options = Options::of_command_line();
     let before = machine::load();
-    let rows: Vec<_> = ROWS.iter().filter(|row| row.name.contains(&options.only)).collect();
+    let rows: Vec<_> = rows::all().filter(|row| row.name.contains(&options.only)).collect();
     let measured: Vec<_> = rows.iter().map(|row| (*row, measure(row, options.effort))).collect();
     let idle = options.only.is_empty().then(|| measure_idle(options.effort));
     let mut text = machine::describe(options.effort, &before);

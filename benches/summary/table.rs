@@ -33,10 +33,9 @@ fn line(row: &Row, costs: &[Costs]) -> String {
         index.map(|index| (&row.contenders[index], &costs[index]))
     };
     let (_, ringpool) = of(|who| who == Who::Ringpool).expect("ringpool is in every row");
-    let (_, tokio) = of(|who| who == Who::Tokio).expect("tokio is in every row");
+    let tokio = of(|who| who == Who::Tokio).map(|(_, costs)| costs);
     let floor = of(|who| matches!(who, Who::Floor(_)));
     let (wall, cpu) = (ringpool.wall_ns(), ringpool.cpu_ns());
-    let (tokio_wall, tokio_cpu) = (tokio.wall_ns(), tokio.cpu_ns());
     let (floor_text, to_floor) = match floor {
         None => ("–".to_owned(), "–".to_owned()),
         Some((contender, floor)) => {
@@ -50,15 +49,24 @@ fn line(row: &Row, costs: &[Costs]) -> String {
     let (goal, reached) = goal(row.goal, ringpool, floor.map(|(_, costs)| costs));
     let notes: String = row.notes.iter().map(|number| format!(" [{number}]")).collect();
     format!(
-        "| {name}{notes} | {} | {} | {} | {} | {:.2} / {:.2} | {floor_text} | {to_floor} \
-         | {goal} | {reached} |\n",
+        "| {name}{notes} | {} | {} | {tokio} | {floor_text} | {to_floor} | {goal} | {reached} |\n",
         spread(wall),
         spread(cpu),
-        spread(tokio_wall),
-        spread(tokio_cpu),
-        tokio_wall.median / wall.median,
-        tokio_cpu.median / cpu.median,
+        tokio = of_tokio(tokio, ringpool),
         name = row.name,
+    )
+}
+
+/// The three columns of tokio.
+fn of_tokio(tokio: Option<&Costs>, ringpool: &Costs) -> String {
+    let Some(tokio) = tokio else { return "– | – | –".to_owned() };
+    let (wall, cpu) = (tokio.wall_ns(), tokio.cpu_ns());
+    format!(
+        "{} | {} | {:.2} / {:.2}",
+        spread(wall),
+        spread(cpu),
+        wall.median / ringpool.wall_ns().median,
+        cpu.median / ringpool.cpu_ns().median,
     )
 }
 

@@ -116,12 +116,21 @@ impl Drop for Temporary {
         if path.as_os_str().is_empty() {
             return;
         }
-        // There is nobody to tell if that fails.
+        let unwanted = Unwanted(path);
         if crate::current().is_some() {
-            crate::spawn_blocking(|| fs::remove_file(path)).detach();
-        } else {
-            let _ = fs::remove_file(path);
+            crate::spawn_blocking(|| drop(unwanted)).detach();
         }
+    }
+}
+
+/// A name that goes when this is dropped: by a thread for blocking work, or by whoever drops what
+/// that was to do, as a pool does that stops.
+struct Unwanted(PathBuf);
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        // There is nobody to tell if that fails.
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -170,7 +179,7 @@ impl AtomicFile {
 }
 
 fn begin(path: PathBuf) -> io::Result<(fs::File, Target)> {
-    let (path, mode) = match fs::metadata(&path) {
+    let (path, old) = match fs::metadata(&path) {
         Ok(old) if old.is_file() => (fs::canonicalize(path)?, Some(old)),
         Ok(_) => return Err(invalid("what is there is no regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (path, None),
@@ -183,8 +192,9 @@ fn begin(path: PathBuf) -> io::Result<(fs::File, Target)> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    let (file, temporary) = make(&directory)?;
-    if let Some(old) = mode
+    let mode = if old.is_some() { REPLACING } else { NEW };
+    let (file, temporary) = make(&directory, mode)?;
+    if let Some(old) = old
         && file.metadata()?.mode() != old.mode()
     {
         file.set_permissions(old.permissions())?;
@@ -196,10 +206,16 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
+/// The mode of a file that was not there, as far as the process's mask allows.
+const NEW: u32 = 0o666;
+/// That of one that is to replace another, until it gets the other one's: nobody shall open it who
+/// may not open the other.
+const REPLACING: u32 = 0o600;
+
 /// A new file in the directory, if possible without a name.
-fn make(directory: &Path) -> io::Result<(fs::File, Option<Temporary>)> {
+fn make(directory: &Path, mode: u32) -> io::Result<(fs::File, Option<Temporary>)> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true);
+    options.read(true).write(true).mode(mode);
     match options.clone().custom_flags(libc::O_TMPFILE).open(directory) {
         // Without procfs it could not be given a name.
         Ok(file) if fs::exists(own_path(&file))? => return Ok((file, None)),
@@ -207,12 +223,12 @@ fn make(directory: &Path) -> io::Result<(fs::File, Option<Temporary>)> {
         Err(error) if lacks_unnamed_files(&error) => {}
         Err(error) => return Err(error),
     }
-    make_named(directory)
+    make_named(directory, mode)
 }
 
-fn make_named(directory: &Path) -> io::Result<(fs::File, Option<Temporary>)> {
+fn make_named(directory: &Path, mode: u32) -> io::Result<(fs::File, Option<Temporary>)> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
+    options.read(true).write(true).create_new(true).mode(mode);
     let (file, temporary) = at_free_name(directory, |path| options.open(path))?;
     Ok((file, Some(temporary)))
 }
@@ -281,11 +297,39 @@ mod tests {
     fn begun(name: &str) -> (PathBuf, fs::File, Target) {
         let directory = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
-        let (mut file, temporary) = make_named(&directory).unwrap();
+        let (mut file, temporary) = make_named(&directory, NEW).unwrap();
         file.write_all(b"new").unwrap();
         let target =
             Target { path: directory.join("file"), directory: directory.clone(), temporary };
         (directory, file, target)
+    }
+
+    #[test]
+    fn a_name_is_taken_away_also_when_the_pool_stops() {
+        let (directory, file, target) = begun("ringpool-atomic-stop");
+        let pool = crate::Pool::new(1);
+        let running = crate::Channel::bounded(1);
+        let started = running.clone();
+        let task = pool.spawn(async move {
+            let _kept = (file, target);
+            let _ = started.send(()).await;
+            std::future::pending::<()>().await;
+        });
+        let _ = pool.block_on(running.recv());
+        drop(pool);
+        assert!(task.wait().is_err());
+        assert!(names(&directory).is_empty());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_has_a_name_is_nobody_elses_before_it_has_its_mode() {
+        let directory =
+            std::env::temp_dir().join(format!("ringpool-atomic-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let (file, _temporary) = make_named(&directory, REPLACING).unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o077, 0);
+        fs::remove_dir_all(directory).unwrap();
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -307,13 +351,13 @@ mod tests {
     #[test]
     fn a_file_that_had_to_have_a_name_loses_it_if_it_is_not_wanted() {
         let (directory, file, target) = begun("ringpool-atomic-drop");
-        let (other, temporary) = make_named(&directory).unwrap();
+        let (other, temporary) = make_named(&directory, NEW).unwrap();
         assert_eq!(names(&directory).len(), 2, "the names differ");
         drop((file, target));
         assert_eq!(names(&directory).len(), 1);
         drop((other, temporary));
         assert!(names(&directory).is_empty());
-        let (file, temporary) = make_named(&directory).unwrap();
+        let (file, temporary) = make_named(&directory, NEW).unwrap();
         let path = directory.join("taken");
         fs::create_dir(&path).unwrap();
         let target = Target { path, directory: directory.clone(), temporary };

@@ -11,10 +11,9 @@ use super::lock::Locking;
 use super::{Metadata, OpenOptions};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut};
 use crate::op::parked::Slot;
-use crate::op::reading::Incoming;
 use crate::op::rest::Rest;
-use crate::op::writing::Outgoing;
 use crate::op::{self, AnyFd, Descriptor, Op, SharedFd};
+use crate::stream::{ByPosition, Stream};
 
 /// An open file.
 ///
@@ -37,10 +36,8 @@ use crate::op::{self, AnyFd, Descriptor, Op, SharedFd};
 /// # }
 /// ```
 pub struct File {
-    pub(super) fd: SharedFd,
-    /// What moves the position: a read and a write that were dropped in flight.
-    pub(super) incoming: Slot<Incoming>,
-    pub(super) outgoing: Slot<Outgoing>,
+    /// With what moves the position: a read and a write that were dropped in flight.
+    pub(super) stream: Stream<ByPosition>,
     pub(super) locking: Slot<Locking>,
 }
 
@@ -112,18 +109,15 @@ impl File {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn into_std(mut self) -> Result<std::fs::File, Self> {
-        if !self.incoming.get_mut().is_idle() || !self.outgoing.get_mut().is_idle() {
-            return Err(self);
-        }
-        let Self { fd, incoming, outgoing, locking } = self;
-        let owned = fd.try_into_owned().map(std::fs::File::from);
-        owned.map_err(|fd| Self { fd, incoming, outgoing, locking })
+    pub fn into_std(self) -> Result<std::fs::File, Self> {
+        let Self { stream, locking } = self;
+        let owned = stream.into_fd().map(std::fs::File::from);
+        owned.map_err(|stream| Self { stream, locking })
     }
 
     /// The descriptor, for the operations of [`op`].
     pub fn shared_fd(&self) -> &SharedFd {
-        &self.fd
+        self.stream.fd()
     }
 
     /// Another handle of the same open file, with the same position, and a descriptor of its own.
@@ -145,7 +139,7 @@ impl File {
     ///
     /// If it is dropped, the buffer is lost, but nothing of the file.
     pub fn read_at<B: IoBufMut>(&self, buffer: B, offset: u64) -> Op<op::Read<B>> {
-        op::read_at(&self.fd, buffer, offset)
+        op::read_at(self.shared_fd(), buffer, offset)
     }
 
     /// Writes the buffer's bytes, or some of them, at `offset`; see [`op::write_at`].
@@ -159,7 +153,7 @@ impl File {
     ///
     /// If it is dropped after its first poll, any number of bytes may have been written.
     pub fn write_at<B: IoBuf>(&self, buffer: B, offset: u64) -> Op<op::Write<B>> {
-        op::write_at(&self.fd, buffer, offset)
+        op::write_at(self.shared_fd(), buffer, offset)
     }
 
     /// Fills the buffer up to its capacity with what follows `offset`. Since Linux 5.6.
@@ -190,7 +184,7 @@ impl File {
         let mut rest = Rest::new(buffer);
         while rest.capacity() > 0 {
             let at = behind(offset, rest.done);
-            let read = op::read_at(&self.fd, rest, at).await;
+            let read = op::read_at(self.shared_fd(), rest, at).await;
             let end = (io::ErrorKind::UnexpectedEof, "the file ends before the buffer is full");
             (_, rest) = go_on(read, end)?;
         }
@@ -212,7 +206,7 @@ impl File {
         let mut rest = Rest::new(buffer);
         while rest.initialized_len() > 0 {
             let at = behind(offset, rest.done);
-            let write = op::write_at(&self.fd, rest, at).await;
+            let write = op::write_at(self.shared_fd(), rest, at).await;
             let written;
             (written, rest) =
                 go_on(write, (io::ErrorKind::WriteZero, "the file takes no more bytes"))?;
@@ -236,7 +230,7 @@ impl File {
         buffers: B,
         offset: u64,
     ) -> Op<op::ReadVectored<B>> {
-        op::readv_at(&self.fd, buffers, offset)
+        op::readv_at(self.shared_fd(), buffers, offset)
     }
 
     /// Writes the bytes of several buffers, or some of them, at `offset`; see [`op::writev_at`].
@@ -254,7 +248,7 @@ impl File {
         buffers: B,
         offset: u64,
     ) -> Op<op::WriteVectored<B>> {
-        op::writev_at(&self.fd, buffers, offset)
+        op::writev_at(self.shared_fd(), buffers, offset)
     }
 
     /// What the file system knows about the file; see [`op::statx`]. Since Linux 5.6.
@@ -267,7 +261,7 @@ impl File {
     ///
     /// Nothing can be lost.
     pub async fn metadata(&self) -> io::Result<Metadata> {
-        op::statx(Some(&self.fd), "", libc::AT_EMPTY_PATH).await
+        op::statx(Some(self.shared_fd()), "", libc::AT_EMPTY_PATH).await
     }
 
     /// Waits until the disk has the contents and everything about the file; see [`op::fsync`].
@@ -281,7 +275,7 @@ impl File {
     ///
     /// If it is dropped, the file may or may not have been written.
     pub async fn sync_all(&self) -> io::Result<()> {
-        op::fsync(&self.fd).await
+        op::fsync(self.shared_fd()).await
     }
 
     /// Waits until the disk has the contents; see [`op::fdatasync`]. Since Linux 5.1.
@@ -294,7 +288,7 @@ impl File {
     ///
     /// If it is dropped, the file may or may not have been written.
     pub async fn sync_data(&self) -> io::Result<()> {
-        op::fdatasync(&self.fd).await
+        op::fdatasync(self.shared_fd()).await
     }
 
     /// Cuts the file to `len` bytes, or extends it with zeros; see [`op::ftruncate`].
@@ -310,10 +304,10 @@ impl File {
     ///
     /// If it is dropped, the file may or may not have the new length.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
-        match op::ftruncate(&self.fd, len).await {
+        match op::ftruncate(self.shared_fd(), len).await {
             // An error that is not the kernel's: it does not have the operation.
             Err(error) if error.kind() == io::ErrorKind::Unsupported && !is_errno(&error) => {
-                blocking_on(&self.fd, move |file| file.set_len(len)).await
+                blocking_on(self.shared_fd(), move |file| file.set_len(len)).await
             }
             done => done,
         }
@@ -330,7 +324,7 @@ impl File {
     ///
     /// If it is dropped after its first poll, the rights may or may not have been changed.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        blocking_on(&self.fd, |file| file.set_permissions(permissions)).await
+        blocking_on(self.shared_fd(), |file| file.set_permissions(permissions)).await
     }
 
     /// Says when the file was last read and changed. On a thread for blocking work, as io_uring
@@ -362,7 +356,7 @@ impl File {
     /// # }
     /// ```
     pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
-        blocking_on(&self.fd, move |file| file.set_times(times)).await
+        blocking_on(self.shared_fd(), move |file| file.set_times(times)).await
     }
 
     /// Says when the file was last changed; see [`set_times`](Self::set_times).
@@ -404,8 +398,8 @@ impl File {
     /// ```
     pub async fn close(mut self) -> io::Result<()> {
         let written = self.end_of_writes().await;
-        self.end_of_reads().await?;
-        let closed = op::close(self.fd).await;
+        self.end_of_reads().await;
+        let closed = op::close(self.stream.into_shared_fd()).await;
         written.and(closed)
     }
 }
@@ -437,9 +431,7 @@ fn go_on<B>(
 
 impl From<SharedFd> for File {
     fn from(fd: SharedFd) -> Self {
-        let (incoming, outgoing, locking) = Default::default();
-        let (incoming, outgoing) = (Slot::new(incoming), Slot::new(outgoing));
-        Self { fd, incoming, outgoing, locking: Slot::new(locking) }
+        Self { stream: Stream::new(fd), locking: Slot::new(Locking::default()) }
     }
 }
 
@@ -463,18 +455,18 @@ impl From<std::fs::File> for File {
 
 impl Descriptor for File {
     fn to_any_fd(&self) -> AnyFd {
-        self.fd.to_any_fd()
+        self.shared_fd().to_any_fd()
     }
 }
 
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.shared_fd().as_fd()
     }
 }
 
 impl AsRawFd for File {
     fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.shared_fd().as_raw_fd()
     }
 }

@@ -187,7 +187,7 @@ impl File {
         if crate::current().is_none() {
             return Err(TryLockError::Error(not_on_a_ring()));
         }
-        Trying::begin(&self.fd, request, claim).await
+        Trying::begin(self.shared_fd(), request, claim).await
     }
 }
 

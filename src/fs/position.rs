@@ -8,14 +8,12 @@
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Seek, SeekFrom};
-use std::task::ready;
+use std::task::{Context, Poll, ready};
 
 use super::File;
 use super::blocking::{blocking_on, with_std};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-use crate::op::attempt::ByPosition;
-use crate::op::reading::Reading;
-use crate::op::writing::Writing;
+use crate::op::rest::Tail;
 
 /// Room for the first read. Files that fit are read without asking how long they are, for which
 /// the kernel would need a thread.
@@ -40,7 +38,7 @@ impl File {
         &mut self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + use<'_, B> {
-        self.take(buffer, false)
+        self.take(buffer)
     }
 
     /// Fills the buffer up to its capacity from the file's position. Since Linux 5.6.
@@ -57,12 +55,17 @@ impl File {
         &mut self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        async { self.take(buffer, true).await.map(|(_, buffer)| ((), buffer)) }
+        async {
+            match self.end_of_writes().await {
+                Ok(()) => self.stream.read_exact(buffer).await,
+                Err(error) => Err(BufError { error, buffer }),
+            }
+        }
     }
 
-    async fn take<B: IoBufMut>(&mut self, buffer: B, all: bool) -> BufResult<usize, B> {
+    async fn take<B: IoBufMut>(&mut self, buffer: B) -> BufResult<usize, B> {
         match self.end_of_writes().await {
-            Ok(()) => Reading::<ByPosition, B>::new(&self.fd, &self.incoming, buffer, all).await,
+            Ok(()) => self.stream.read(buffer).await,
             Err(error) => Err(BufError { error, buffer }),
         }
     }
@@ -104,7 +107,7 @@ impl File {
                 return Err(BufError { error, buffer });
             }
             let end = buffer.len();
-            match self.take(Tail { buffer, end }, false).await {
+            match self.take(Tail::new(buffer)).await {
                 Ok((0, tail)) => return Ok((end - start, tail.buffer)),
                 Ok((_, tail)) => buffer = tail.buffer,
                 Err(BufError { error, buffer }) => {
@@ -177,7 +180,7 @@ impl File {
         &mut self,
         buffer: B,
     ) -> impl Future<Output = BufResult<usize, B>> + Send + use<'_, B> {
-        self.put(buffer, false)
+        self.put(buffer)
     }
 
     /// Writes all bytes of the buffer at the file's position. Since Linux 5.6.
@@ -198,14 +201,15 @@ impl File {
         &mut self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, B> {
-        async { self.put(buffer, true).await.map(|(_, buffer)| ((), buffer)) }
+        async {
+            self.end_of_reads().await;
+            self.stream.write_all(buffer).await
+        }
     }
 
-    async fn put<B: IoBuf>(&mut self, buffer: B, all: bool) -> BufResult<usize, B> {
-        match self.end_of_reads().await {
-            Ok(()) => Writing::new(&self.fd, &self.outgoing, buffer, all).await,
-            Err(error) => Err(BufError { error, buffer }),
-        }
+    async fn put<B: IoBuf>(&mut self, buffer: B) -> BufResult<usize, B> {
+        self.end_of_reads().await;
+        self.stream.write(buffer).await
     }
 
     /// Moves the file's position; gives where it is now, from the start.
@@ -239,12 +243,12 @@ impl File {
     /// ```
     pub async fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.end_of_writes().await?;
-        self.end_of_reads().await?;
+        self.end_of_reads().await;
         match to {
             // Where the end is a file system may have to ask somebody.
-            SeekFrom::End(_) => blocking_on(&self.fd, move |mut file| file.seek(to)).await,
+            SeekFrom::End(_) => blocking_on(self.shared_fd(), move |mut file| file.seek(to)).await,
             SeekFrom::Start(_) | SeekFrom::Current(_) => {
-                with_std(&self.fd, |mut file| file.seek(to))
+                with_std(self.shared_fd(), |mut file| file.seek(to))
             }
         }
     }
@@ -277,58 +281,23 @@ impl File {
 
     /// Goes on with a write that was dropped, to its end.
     pub(super) async fn end_of_writes(&mut self) -> io::Result<()> {
-        let (fd, outgoing) = (&self.fd, self.outgoing.get_mut());
-        poll_fn(|cx| outgoing.poll_settled(fd, cx)).await
+        poll_fn(|cx| self.stream.poll_written(cx)).await
     }
 
-    /// Moves the position back before what a read that was dropped has read. What has no position,
-    /// such as a pipe, keeps the bytes for the next read.
-    pub(super) async fn end_of_reads(&mut self) -> io::Result<()> {
-        let (fd, incoming) = (&self.fd, self.incoming.get_mut());
-        poll_fn(|cx| {
-            let unread = ready!(incoming.poll_unread(fd, cx)) as i64;
-            let back = SeekFrom::Current(-unread);
-            if unread == 0 || with_std(fd, |mut file| file.seek(back)).is_ok() {
-                incoming.clear();
-            }
-            Ok(()).into()
-        })
-        .await
-    }
-}
-
-/// The room behind the first `end` bytes of a vector.
-struct Tail {
-    buffer: Vec<u8>,
-    end: usize,
-}
-
-// SAFETY: a part of what the vector promises: `end` is not more than its length or capacity.
-unsafe impl IoBuf for Tail {
-    fn ptr(&self) -> *const u8 {
-        self.buffer[self.end..].as_ptr()
+    /// As [`poll_end_of_reads`](File::poll_end_of_reads).
+    pub(super) async fn end_of_reads(&mut self) {
+        poll_fn(|cx| self.poll_end_of_reads(cx)).await
     }
 
-    fn initialized_len(&self) -> usize {
-        self.buffer.len() - self.end
-    }
-}
-
-// SAFETY: as above; nobody else has the vector.
-unsafe impl IoBufMut for Tail {
-    fn ptr_mut(&mut self) -> *mut u8 {
-        // SAFETY: within the vector's memory, or right behind it.
-        unsafe { self.buffer.as_mut_ptr().add(self.end) }
-    }
-
-    fn capacity(&self) -> usize {
-        self.buffer.capacity() - self.end
-    }
-
-    // SAFETY: demanded of the caller by the trait.
-    unsafe fn set_initialized_len(&mut self, len: usize) {
-        // SAFETY: those before `end` are initialized, and the caller promises the others.
-        unsafe { self.buffer.set_len(self.end + len) };
+    /// Moves the position back before what a read has read that nobody has taken. What has no
+    /// position, such as a pipe, keeps the bytes for the next read.
+    pub(super) fn poll_end_of_reads(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let unread = ready!(self.stream.poll_unread(cx)) as i64;
+        let back = SeekFrom::Current(-unread);
+        if unread == 0 || with_std(self.shared_fd(), |mut file| file.seek(back)).is_ok() {
+            self.stream.clear_unread();
+        }
+        Poll::Ready(())
     }
 }
 

@@ -1,79 +1,90 @@
 //! Files as streams, at their position; see [`io`](crate::io).
+//!
+//! What is under way stays with the file between two polls, as what is dropped does. The kernel has
+//! one position for both directions, so each begins when the other has ended.
 
 use std::future::Future;
 use std::io::{self, Seek, SeekFrom};
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::File;
+use super::blocking::with_std;
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::io::{AsyncReadOwned, AsyncWriteOwned, ReadUnderWay, Seekable, WriteUnderWay};
-use crate::op;
+use crate::io::{AsyncReadOwned, AsyncWriteOwned, Seekable};
 
 impl AsyncReadOwned for File {
-    type Reading = ReadUnderWay<op::Read<Vec<u8>>>;
+    type Reading = ();
 
     fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
         File::read(self, buffer)
     }
 
-    /// It does not see what a dropped [`File::read`] has left behind: await one more read first.
     fn poll_read_owned(
         &mut self,
-        reading: &mut Self::Reading,
+        (): &mut (),
         buffer: &mut Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        reading.poll(buffer, cx, |buffer| op::read(self.shared_fd(), buffer))
+        ready!(self.stream.poll_flush(&mut Vec::new(), cx))?;
+        self.stream.poll_read(buffer, cx)
     }
 
+    /// Also waits for an earlier write, since what follows may move the position. A write that
+    /// fails stays, and whatever comes next at the position says so.
     fn poll_stop_reading(
         &mut self,
-        reading: &mut Self::Reading,
-        buffer: &mut Vec<u8>,
+        (): &mut (),
+        _: &mut Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        reading.poll_stop(buffer, cx)
+        // What has failed is begun again, and so is not lost.
+        let _ = ready!(self.stream.poll_flush(&mut Vec::new(), cx));
+        self.poll_end_of_reads(cx)
     }
 
-    /// Goes back in the file, so that they are read again. What has no position, as a terminal,
-    /// cannot.
     fn unread(&mut self, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
         let back = SeekFrom::Current(-(bytes.len() as i64));
-        if bytes.is_empty() || self.seek_to(back).is_ok() { Ok(()) } else { Err(bytes) }
+        if bytes.is_empty() || self.seek_to(back).is_ok() {
+            return Ok(());
+        }
+        // What has no position, such as a pipe, keeps them for the next read.
+        self.stream.unread(bytes)
     }
 }
 
 impl AsyncWriteOwned for File {
-    type Writing = WriteUnderWay<op::Write<Vec<u8>>>;
+    type Writing = Vec<u8>;
 
     fn write<B: IoBuf>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
         File::write(self, buffer)
     }
 
+    fn write_all<B: IoBuf>(&mut self, buffer: B) -> impl Future<Output = BufResult<(), B>> + Send {
+        File::write_all(self, buffer)
+    }
+
     fn poll_write_owned(
         &mut self,
-        writing: &mut Self::Writing,
+        spare: &mut Vec<u8>,
         buffer: &mut Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        writing.poll(buffer, cx, |buffer| op::write(self.shared_fd(), buffer))
+        ready!(self.poll_end_of_reads(cx));
+        self.stream.poll_write(spare, buffer, cx)
     }
 
     fn poll_flush_owned(
         &mut self,
-        writing: &mut Self::Writing,
+        spare: &mut Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        writing.poll_flush(cx, |buffer| op::write(self.shared_fd(), buffer))
+        ready!(self.stream.poll_flush(spare, cx))?;
+        self.poll_end_of_reads(cx).map(Ok)
     }
 }
 
 impl Seekable for File {
     fn seek_to(&mut self, position: SeekFrom) -> io::Result<u64> {
-        // SAFETY: the descriptor is open as long as `self` is, and is not closed through this.
-        let mut file = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(self.as_raw_fd()) });
-        file.seek(position)
+        with_std(self.shared_fd(), |mut file| file.seek(position))
     }
 }

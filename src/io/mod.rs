@@ -68,6 +68,7 @@ pub use copy::{copy, copy_bidirectional};
 pub use reader::BufReader;
 pub use reading::Lines;
 pub use stream::BufStream;
+pub(crate) use traits::takes_no_more;
 pub use traits::{AsyncReadOwned, AsyncWriteOwned, Duplex, Seekable};
 pub use under_way::{ReadUnderWay, WriteUnderWay};
 pub use writer::{BufWriter, IntoInnerError};

@@ -92,7 +92,8 @@ impl<S: AsyncReadOwned> BufReader<S> {
 
     /// The stream again, and nothing lost: a read under way is ended or stays with the stream, and
     /// what has been read and not consumed comes out of the stream's next read. Bytes that the
-    /// stream cannot keep (a pipe cannot) are given back; otherwise there are none.
+    /// stream cannot keep are given back; sockets, pipes and files keep them
+    /// all, unless somebody else is reading them at the same time.
     ///
     /// # Cancel safety
     ///

@@ -329,6 +329,6 @@ pub(super) fn not_text() -> io::Error {
 }
 
 #[cold]
-pub(super) fn takes_no_more() -> io::Error {
+pub(crate) fn takes_no_more() -> io::Error {
     io::Error::new(ErrorKind::WriteZero, "the stream takes no more bytes")
 }

@@ -1,12 +1,13 @@
 //! Telling the kernel what a file or memory will be used for.
 
+use std::any::TypeId;
 use std::io;
 
 use io_uring::{opcode, squeue};
 
 use super::fields::change;
 use super::{AnyFd, Descriptor, Op, Operation, Start};
-use crate::buf::{BufError, BufResult, IoBufMut};
+use crate::buf::{BufError, BufResult, IoBufMut, RegisteredBuffer, Slice};
 
 /// See [`fadvise`].
 #[derive(Debug)]
@@ -117,7 +118,8 @@ const ADVICE: [i32; 16] = [
 /// Those of `madvise(2)`, with the buffer. [`InvalidInput`](io::ErrorKind::InvalidInput) if there
 /// is no whole page in the buffer, and for advice that would change or forbid memory behind its
 /// owner's back, such as [`MADV_FREE`](libc::MADV_FREE) and
-/// [`MADV_DONTFORK`](libc::MADV_DONTFORK).
+/// [`MADV_DONTFORK`](libc::MADV_DONTFORK); also for `MADV_DONTNEED` on a
+/// [`RegisteredBuffer`], of which the kernel would go on with the old pages.
 ///
 /// # Cancel safety
 ///
@@ -140,6 +142,11 @@ const ADVICE: [i32; 16] = [
 /// ```
 pub fn madvise<B: IoBufMut>(buffer: B, advice: i32) -> Op<Madvise<B>> {
     let operation = Madvise { buffer, advice, len: 0 };
+    if advice == libc::MADV_DONTNEED && is_registered::<B>() {
+        let message = "the kernel goes on with the pages of a registered buffer, so they cannot be \
+                       given back to the system; drop the set of buffers";
+        return Op::refused(operation, io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
     if ADVICE.contains(&advice) {
         return Op::new(operation);
     }
@@ -148,6 +155,12 @@ pub fn madvise<B: IoBufMut>(buffer: B, advice: i32) -> Op<Madvise<B>> {
          when its owner does not expect it, or the advice is unknown"
     );
     Op::refused(operation, io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+/// Whether the kernel has pinned the pages, and would not see the ones that come in their place.
+fn is_registered<B: 'static>() -> bool {
+    let kind = TypeId::of::<B>();
+    kind == TypeId::of::<RegisteredBuffer>() || kind == TypeId::of::<Slice<RegisteredBuffer>>()
 }
 
 // SAFETY: the entry points to the buffer, which the operation owns, and only to pages of which

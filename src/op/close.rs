@@ -1,23 +1,32 @@
 //! Closing descriptors.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use io_uring::{opcode, squeue, types};
 
+use super::parked::was_cancelled;
 use super::{AnyFd, DirectFd, Op, Operation, Start};
 
 /// See [`close`].
 #[derive(Debug)]
-pub struct Close(Closing);
+pub struct Close {
+    closing: Closing,
+    /// The kernel was told to close it.
+    was_asked: bool,
+}
+
+impl Close {
+    fn new(closing: Closing) -> Self {
+        Self { closing, was_asked: false }
+    }
+}
 
 #[derive(Debug)]
 enum Closing {
-    /// It is ours, and closed in any case.
+    /// A descriptor of the process.
     Owned(OwnedFd),
-    /// The kernel was told to close it, so the number may be somebody else's by now.
-    GivenAway(RawFd),
-    /// As above, but a place in a ring's table; the descriptor knows whether the kernel was told.
+    /// A place in a ring's table.
     Direct(DirectFd),
     /// Others use it.
     Shared,
@@ -30,7 +39,9 @@ enum Closing {
 ///
 /// # Errors
 ///
-/// Those of `close(2)`; the descriptor is gone nevertheless.
+/// Those of `close(2)`; the descriptor is gone nevertheless. Only if the kernel itself gives
+/// `ECANCELED`, because it is linked to an operation that fails, the descriptor stays open for ever:
+/// nobody can tell then whether the number is still its own.
 /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if there are other owners, such as operations
 /// under way: it is closed when the last of them goes.
 ///
@@ -59,7 +70,7 @@ enum Closing {
 pub fn close(fd: impl Into<AnyFd>) -> Op<Close> {
     match fd.into() {
         AnyFd::Shared(fd) => match fd.try_into_owned() {
-            Ok(fd) => Op::new(Close(Closing::Owned(fd))),
+            Ok(fd) => Op::new(Close::new(Closing::Owned(fd))),
             Err(shared) => {
                 let name = format!("descriptor {}", shared.as_raw_fd());
                 drop(shared);
@@ -68,7 +79,7 @@ pub fn close(fd: impl Into<AnyFd>) -> Op<Close> {
         },
         AnyFd::Direct(mut fd) => {
             if fd.is_sole() {
-                return Op::new(Close(Closing::Direct(fd)));
+                return Op::new(Close::new(Closing::Direct(fd)));
             }
             let name = format!("direct descriptor {}", fd.slot());
             drop(fd);
@@ -83,7 +94,7 @@ fn busy(name: &str) -> Op<Close> {
          them goes"
     );
     let error = io::Error::new(io::ErrorKind::ResourceBusy, message);
-    Op::refused(Close(Closing::Shared), error)
+    Op::refused(Close::new(Closing::Shared), error)
 }
 
 // SAFETY: the entry points to nothing. The descriptor is the operation's alone.
@@ -93,46 +104,28 @@ unsafe impl Operation for Close {
     const STOPS: bool = false;
 
     fn entry(&mut self, start: &mut Start<'_>) -> io::Result<squeue::Entry> {
-        if let Closing::Direct(fd) = &mut self.0 {
-            let slot = start.slot(fd)?;
-            fd.set_given_away(true);
-            return Ok(opcode::Close::new(types::Fixed(slot)).build());
+        match &self.closing {
+            Closing::Owned(fd) => Ok(opcode::Close::new(types::Fd(fd.as_raw_fd())).build()),
+            Closing::Direct(fd) => Ok(opcode::Close::new(types::Fixed(start.slot(fd)?)).build()),
+            Closing::Shared => unreachable!("it was refused"),
         }
-        Ok(opcode::Close::new(types::Fd(self.give_away())).build())
     }
 
-    /// Whatever the kernel has answered, the number is never closed again: it may be another
-    /// file's. The one descriptor that stays open is that of a close which the end of the pool
-    /// overtook while it was waiting for a slow file system.
-    ///
-    /// Closing a place in a table asks no file system, so there it is known that a close which was
-    /// cancelled has not begun.
+    fn take_flags(&mut self, _: u32) {
+        self.was_asked = true;
+    }
+
     fn finish(self, result: io::Result<u32>) -> Self::Output {
-        let errno = result.as_ref().err().map(io::Error::raw_os_error);
-        match (self.0, errno) {
-            (Closing::GivenAway(number), Some(None)) => {
-                // SAFETY: an error that is not the kernel's means that the entry was not submitted,
-                // so the descriptor is still the one we owned.
-                drop(unsafe { OwnedFd::from_raw_fd(number) });
-            }
-            (Closing::Direct(mut fd), Some(None | Some(libc::ECANCELED))) => {
-                fd.set_given_away(false);
-            }
-            _ => {}
+        let is_cancelled = result.as_ref().is_err_and(was_cancelled);
+        match self.closing {
+            // The number may be somebody else's by now, whatever the kernel says: a file system
+            // may report any error when its file is closed.
+            Closing::Owned(fd) if self.was_asked => _ = fd.into_raw_fd(),
+            // For places in the table this error means that it was not begun.
+            Closing::Direct(mut fd) if self.was_asked && !is_cancelled => fd.give_away(),
+            Closing::Owned(_) | Closing::Direct(_) | Closing::Shared => {}
         }
         result.map(drop)
-    }
-}
-
-impl Close {
-    /// From here on the kernel closes it.
-    fn give_away(&mut self) -> RawFd {
-        let number = match std::mem::replace(&mut self.0, Closing::Shared) {
-            Closing::Owned(fd) => fd.into_raw_fd(),
-            _ => unreachable!("an entry is made once, of a descriptor of the process"),
-        };
-        self.0 = Closing::GivenAway(number);
-        number
     }
 }
 
@@ -140,27 +133,30 @@ impl Close {
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::os::fd::{FromRawFd, RawFd};
 
     /// A pipe of which the end to write is in an operation that has made its entry.
-    fn begun() -> (io::PipeReader, Close) {
+    fn begun() -> (io::PipeReader, Close, RawFd) {
         let (reader, writer) = io::pipe().unwrap();
-        let mut close = Close(Closing::Owned(writer.into()));
-        close.give_away();
-        (reader, close)
+        let number = writer.as_raw_fd();
+        (reader, Close::new(Closing::Owned(writer.into())), number)
     }
 
     #[test]
     fn an_entry_that_was_not_submitted_leaves_the_descriptor_to_be_closed() {
-        let (mut reader, close) = begun();
-        close.finish(Err(io::ErrorKind::Unsupported.into())).unwrap_err();
-        assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0, "no end to write is open");
+        let cancelled = io::Error::from_raw_os_error(libc::ECANCELED);
+        for error in [io::ErrorKind::Unsupported.into(), cancelled] {
+            let (mut reader, close, _) = begun();
+            close.finish(Err(error)).unwrap_err();
+            assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0, "no end to write is open");
+        }
     }
 
     #[test]
     fn a_number_that_the_kernel_has_answered_for_is_not_closed_again() {
         for errno in [libc::EIO, libc::ECANCELED, libc::EINTR] {
-            let (mut reader, close) = begun();
-            let Closing::GivenAway(number) = close.0 else { panic!("the entry is made") };
+            let (mut reader, mut close, number) = begun();
+            close.take_flags(0);
             close.finish(Err(io::Error::from_raw_os_error(errno))).unwrap_err();
             // SAFETY: no kernel was asked, so this is still the writer.
             let writer = unsafe { OwnedFd::from_raw_fd(number) };

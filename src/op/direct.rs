@@ -59,11 +59,10 @@ impl DirectFd {
         Arc::get_mut(&mut self.0).is_some()
     }
 
-    /// Says whether the kernel closes it, so that dropping it does not; to be told by the only
-    /// owner.
-    pub(super) fn set_given_away(&mut self, is_given_away: bool) {
+    /// The kernel has closed it; for the sole owner.
+    pub(super) fn give_away(&mut self) {
         let place = Arc::get_mut(&mut self.0).expect("there is one owner");
-        place.is_given_away = is_given_away;
+        place.is_given_away = true;
     }
 
     /// The error of an operation on a ring that it does not belong to.

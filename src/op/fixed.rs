@@ -18,8 +18,8 @@ pub struct ReadFixed<B = RegisteredBuffer> {
     position: u64,
 }
 
-/// Reads from `offset` into a registered buffer, or a slice of one: `IORING_OP_READ_FIXED`. Since
-/// Linux 5.1.
+/// Reads from `offset` into a registered buffer, or a slice of one: `IORING_OP_READ_FIXED`.
+/// Since Linux 5.1.
 ///
 /// It does what [`read_at`](super::read_at) does, and the kernel has less to look up.
 ///
@@ -139,8 +139,8 @@ pub fn write_fixed_at<B: Registered>(
 }
 
 /// Writes the bytes of a registered buffer, or of a slice of one, at the file's position, or after
-/// what was written before where there is none: `IORING_OP_WRITE_FIXED` with offset −1. Since
-/// Linux 5.1.
+/// what was written before where there is none: `IORING_OP_WRITE_FIXED` with offset −1.
+/// Since Linux 5.1.
 ///
 /// It does what [`write`](super::write()) does, and the kernel has less to look up.
 ///

@@ -192,6 +192,10 @@ impl<O: Operation> Op<O> {
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
         if let State::Unstarted(..) = self.state {
             self.start(cx);
+            if let State::Started(_) = self.state {
+                // It has the waker, and nothing has come yet.
+                return Poll::Pending;
+            }
         }
         if let State::Started(started) = &self.state {
             // SAFETY: we are the future.
@@ -202,7 +206,7 @@ impl<O: Operation> Op<O> {
             };
             // SAFETY: the outcome has been given to us.
             let mut operation = unsafe { started.into_content() };
-            operation.take_flags(outcome.flags);
+            tell_flags(&mut operation, outcome);
             return Poll::Ready((operation, into_result(outcome)));
         }
         match mem::replace(&mut self.state, State::Finished) {
@@ -248,6 +252,12 @@ pub(super) fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<sq
 #[inline]
 pub(super) fn user_data_of(cell: NonNull<CellHeader>) -> u64 {
     crate::ring::UserData::Cell(cell).into_bits()
+}
+
+fn tell_flags(operation: &mut impl Operation, outcome: Outcome) {
+    if outcome.is_the_kernels() {
+        operation.take_flags(outcome.flags);
+    }
 }
 
 /// The kernel's answer: a number, or a negative errno.
@@ -329,6 +339,6 @@ unsafe fn dispose<O: Operation>(cell: NonNull<CellHeader>) {
     let outcome = unsafe { cell.as_ref().completion.outcome() };
     // SAFETY: the caller's, and not used again.
     let mut operation = unsafe { std::ptr::read(content_of::<O>(cell)) };
-    operation.take_flags(outcome.flags);
+    tell_flags(&mut operation, outcome);
     drop(operation.finish(into_result(outcome)));
 }

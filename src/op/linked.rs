@@ -373,6 +373,11 @@ macro_rules! longer_chains {
             /// Lets `next` begin when the last operation of the chain has succeeded in full; see
             /// [`Op::link`].
             ///
+            /// # Cancel safety
+            ///
+            /// If it is dropped, all that are under way are cancelled; what each one may lose then,
+            /// its own section says.
+            ///
             /// # Panics
             ///
             /// If the chain has been polled.
@@ -384,6 +389,11 @@ macro_rules! longer_chains {
 
             /// Lets `next` begin when the last operation of the chain has ended; see
             /// [`Op::hard_link`].
+            ///
+            /// # Cancel safety
+            ///
+            /// If it is dropped, all that are under way are cancelled; what each one may lose then,
+            /// its own section says.
             ///
             /// # Panics
             ///

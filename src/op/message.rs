@@ -7,7 +7,7 @@ use io_uring::{opcode, squeue};
 
 use super::control::{ControlMessage, ControlMessages, ControlRoom};
 use super::position::IoVecs;
-use super::transfer::sending;
+use super::transfer::{MSG_CMSG_COMPAT, sending};
 use super::{AnyFd, Descriptor, Op, Operation, SocketAddress, Start};
 use crate::buf::{
     BufError, BufResult, IoBuf, IoBufMut, finish_read, finish_read_vectored, finish_write,
@@ -223,8 +223,8 @@ pub struct RecvMessage<B> {
     header: Header,
 }
 
-/// Receives what has arrived into several buffers, one after the other: `IORING_OP_RECVMSG`. Since
-/// Linux 5.3.
+/// Receives what has arrived into several buffers, one after the other: `IORING_OP_RECVMSG`.
+/// Since Linux 5.3.
 ///
 /// Each buffer is filled up to its capacity before the next one is. Those that are not reached are
 /// empty afterwards, as far as their type can be. Control messages are received if there is room
@@ -264,9 +264,9 @@ pub fn recvmsg<B: IoBufMut>(
 }
 
 /// The flags of whatever receives messages.
-fn receiving(flags: i32) -> i32 {
+pub(crate) fn receiving(flags: i32) -> i32 {
     // The buffers are as long as the kernel says, so it must say what it has written.
-    (flags | libc::MSG_CMSG_CLOEXEC) & !libc::MSG_TRUNC
+    (flags | libc::MSG_CMSG_CLOEXEC) & !(libc::MSG_TRUNC | MSG_CMSG_COMPAT)
 }
 
 // SAFETY: as for `SendMessage`; what the kernel writes to is the operation's alone.

@@ -10,7 +10,6 @@
 mod accept_multishot;
 pub(crate) mod address;
 mod advise;
-pub(crate) mod attempt;
 mod cancel;
 pub(crate) mod cell;
 mod close;
@@ -44,7 +43,6 @@ mod provided;
 mod range;
 pub mod raw;
 mod read;
-pub(crate) mod reading;
 pub(crate) mod rest;
 mod returning;
 mod send_zc;
@@ -61,7 +59,6 @@ mod timeout_multishot;
 mod transfer;
 mod waitid;
 mod write;
-pub(crate) mod writing;
 mod xattr;
 mod zero_copy;
 

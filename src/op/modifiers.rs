@@ -14,6 +14,11 @@ impl<O: Operation> Op<O> {
     /// transfers less than it was to, `next` is cancelled and gives
     /// [`ECANCELED`](libc::ECANCELED). See [`link`](super::link()) for longer chains.
     ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, all that are under way are cancelled; what each one may lose then, its own
+    /// section says.
+    ///
     /// # Panics
     ///
     /// If the operation has been polled.
@@ -46,6 +51,11 @@ impl<O: Operation> Op<O> {
     /// Since Linux 5.5.
     ///
     /// See [`hard_link`](super::hard_link()).
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, all that are under way are cancelled; what each one may lose then, its own
+    /// section says.
     ///
     /// # Panics
     ///
@@ -110,6 +120,10 @@ impl<O: Operation> Op<O> {
     /// If time is up it fails with [`TimedOut`](std::io::ErrorKind::TimedOut), and gives back what
     /// it owns. An operation that wins the race gives its result. One that the kernel cannot stop,
     /// such as a read of a disk that is under way, gives its result too, late.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, the operation is cancelled, and loses what it loses without a limit.
     ///
     /// # Panics
     ///

@@ -8,6 +8,7 @@ use std::ptr;
 use io_uring::{opcode, squeue};
 
 use super::position::IoVecs;
+use super::transfer::MSG_CMSG_COMPAT;
 use super::zero_copy::sealed::{Manner, Sending};
 use super::{AnyFd, Descriptor, SocketAddress, Start, ZeroCopy};
 use crate::buf::{IoBuf, IoBufs, entry_len};
@@ -112,7 +113,7 @@ pub fn sendto_zc<B: IoBuf>(
 /// A peer that is gone is an error, never a signal; and `MSG_ZEROCOPY` has its own way to tell that
 /// the buffer is free, which nobody here would listen to.
 fn checked(flags: i32) -> i32 {
-    (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY
+    (flags | libc::MSG_NOSIGNAL) & !(libc::MSG_ZEROCOPY | MSG_CMSG_COMPAT)
 }
 
 /// The address as an entry has it.

@@ -64,7 +64,8 @@ pub struct SetSockOpt<T> {
 ///
 /// Those of setsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, and for
 /// sockets that take no commands, as Unix sockets of older kernels do not; `ECANCELED` if it was
-/// cancelled.
+/// cancelled; [`InvalidInput`](io::ErrorKind::InvalidInput) for options with pointers in their
+/// values, such as `SO_ATTACH_FILTER`.
 ///
 /// # Cancel safety
 ///
@@ -95,7 +96,11 @@ pub fn setsockopt<T: OptionValue>(
     name: i32,
     value: T,
 ) -> Op<SetSockOpt<T>> {
-    Op::new(SetSockOpt { fd: fd.to_any_fd(), level, name, value })
+    let operation = SetSockOpt { fd: fd.to_any_fd(), level, name, value };
+    match check_set(level, name) {
+        Ok(()) => Op::new(operation),
+        Err(error) => Op::refused(operation, error),
+    }
 }
 
 // SAFETY: the entry points to the value, which is part of `self`.
@@ -132,9 +137,7 @@ pub struct GetSockOpt<T> {
 /// # Errors
 ///
 /// Those of getsockopt(2); [`Unsupported`](io::ErrorKind::Unsupported) on an older kernel, at
-/// another level, and for sockets that take no commands, as Unix sockets of older kernels do not;
-/// `ECANCELED` if it was cancelled.
-///
+/// another level, and for ///
 /// # Cancel safety
 ///
 /// Nothing is lost.
@@ -164,7 +167,11 @@ pub fn getsockopt<T: OptionValue>(
 ) -> Op<GetSockOpt<T>> {
     // SAFETY: any bytes are a valid value.
     let value = unsafe { mem::zeroed() };
-    Op::new(GetSockOpt { fd: fd.to_any_fd(), level, name, value })
+    let operation = GetSockOpt { fd: fd.to_any_fd(), level, name, value };
+    match check_get(level, name) {
+        Ok(()) => Op::new(operation),
+        Err(error) => Op::refused(operation, error),
+    }
 }
 
 // SAFETY: the entry points to the value, which is part of `self`.
@@ -287,6 +294,42 @@ fn command(
     // there, aligned.
     unsafe { (&raw mut entry).byte_add(COMMAND_AT).cast::<u32>().write(number) };
     entry
+}
+
+/// The options that replace tables of packet filters, of IP and IPv6, ARP and bridges: the kernel
+/// writes counters to where the value points.
+const REPLACE_FILTERS: [i32; 3] = [64, 96, 128];
+
+/// What may be set: nothing of which the value has pointers, since the kernel would read, or even
+/// write, whatever they lead to. Sockets for XDP and RDS are given memory in this way to receive
+/// into.
+fn check_set(level: i32, name: i32) -> io::Result<()> {
+    let has_pointers = match level {
+        libc::SOL_SOCKET => {
+            matches!(name, libc::SO_ATTACH_FILTER | libc::SO_ATTACH_REUSEPORT_CBPF)
+        }
+        libc::IPPROTO_IP => REPLACE_FILTERS.contains(&name),
+        libc::IPPROTO_IPV6 => name == REPLACE_FILTERS[0],
+        libc::SOL_XDP | libc::SOL_RDS => true,
+        _ => false,
+    };
+    if has_pointers { Err(beyond_its_value(level, name)) } else { Ok(()) }
+}
+
+/// What may be asked for: nothing that the kernel writes more of than it is told that there is room
+/// for. It takes the length for a number of instructions when it is asked for a filter.
+fn check_get(level: i32, name: i32) -> io::Result<()> {
+    let is_filter = (level, name) == (libc::SOL_SOCKET, libc::SO_GET_FILTER);
+    if is_filter { Err(beyond_its_value(level, name)) } else { Ok(()) }
+}
+
+#[cold]
+fn beyond_its_value(level: i32, name: i32) -> io::Error {
+    let message = format!(
+        "option {name} of level {level} makes the kernel use memory beyond the value; use the \
+         system call"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 /// What the kernel's refusal means.

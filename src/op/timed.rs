@@ -24,6 +24,8 @@ pub struct Timed<O: Operation> {
     is_started: bool,
     /// The operation has ended, and this came of it.
     ended: Option<(O, io::Result<u32>)>,
+    /// The limit has ended, and whether because time was up.
+    is_up: Option<bool>,
 }
 
 impl<O: Operation> Unpin for Timed<O> {}
@@ -32,7 +34,7 @@ impl<O: Operation> Timed<O> {
     pub(super) fn new(mut operation: Op<O>, limit: Duration) -> Self {
         operation.add_flags(squeue::Flags::IO_LINK);
         let limit = Op::new(LinkTimeout(timespec_of(limit)));
-        Self { operation, limit, is_started: false, ended: None }
+        Self { operation, limit, is_started: false, ended: None, is_up: None }
     }
 
     /// Asks the kernel to stop the operation, and goes on waiting for what comes of it; see
@@ -90,12 +92,23 @@ impl<O: Operation> Future for Timed<O> {
             this.is_started = true;
             linked::start(vec![this], cx);
         }
-        if this.ended.is_none() {
-            let Poll::Ready(ended) = this.operation.poll_ended(cx) else { return Poll::Pending };
+        if this.ended.is_none()
+            && let Poll::Ready(ended) = this.operation.poll_ended(cx)
+        {
             this.ended = Some(ended);
         }
-        let Poll::Ready(is_up) = Pin::new(&mut this.limit).poll(cx) else { return Poll::Pending };
-        let (operation, result) = this.ended.take().expect("a finished operation was polled again");
+        if this.is_up.is_none()
+            && let Poll::Ready(is_up) = Pin::new(&mut this.limit).poll(cx)
+        {
+            this.is_up = Some(is_up);
+            if is_up && this.ended.is_none() {
+                // The limit asks once, and may come when the kernel has set the operation aside
+                // for a moment and does not find it; we ask until it has ended.
+                this.operation.request_cancel();
+            }
+        }
+        let Some(is_up) = this.is_up else { return Poll::Pending };
+        let Some((operation, result)) = this.ended.take() else { return Poll::Pending };
         Poll::Ready(operation.finish(if is_up { result.map_err(explain) } else { result }))
     }
 }

@@ -120,8 +120,12 @@ impl<B: IoBuf> Send<B> {
 
 /// The flags of whatever sends.
 pub(super) fn sending(flags: i32) -> i32 {
-    (flags | libc::MSG_NOSIGNAL) & !libc::MSG_ZEROCOPY
+    (flags | libc::MSG_NOSIGNAL) & !(libc::MSG_ZEROCOPY | MSG_CMSG_COMPAT)
 }
+
+/// Tells the kernel that control messages look as for programs of 32 bits: it would not find in
+/// ours what is there, nor we in its own, and descriptors would belong to nobody.
+pub(super) const MSG_CMSG_COMPAT: i32 = i32::MIN;
 
 // SAFETY: the entry points to the buffer, which is part of `self` and, as its trait promises, valid
 // as long as nobody touches it.

@@ -106,8 +106,7 @@ impl Reaped {
 
     /// An operation that was cancelled before it was submitted.
     pub(super) fn refused(cell: NonNull<CellHeader>) -> Self {
-        let outcome = Outcome { result: -libc::ECANCELED, flags: 0 };
-        Self::Operation(Done { cell, outcome })
+        Self::Operation(Done { cell, outcome: Outcome::not_begun() })
     }
 }
 

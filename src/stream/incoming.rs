@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Flow;
+use super::attempt::{Attempt, Inward, did_nothing};
 use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
-use crate::op::parked::was_cancelled;
 use crate::op::rest::Rest;
-use crate::op::{Op, Operation, Received};
+use crate::op::{Op, Operation, Received, SharedFd};
 
 /// The reading side of a stream.
 pub(crate) struct Incoming<F: Flow> {
@@ -25,7 +25,7 @@ pub(crate) struct Incoming<F: Flow> {
 pub(super) enum Earlier<F: Flow> {
     Dropped(Box<dyn ParkedRead>),
     /// One of [`poll_read`](super::Stream::poll_read), which begins too many to box them.
-    Polled(Parked<F::Receive<Rest<Vec<u8>>>>),
+    Polled(Parked<Attempt<Inward<F>, Rest<Vec<u8>>>>),
 }
 
 impl<F: Flow> Deref for Earlier<F> {
@@ -61,19 +61,37 @@ impl<F: Flow> Incoming<F> {
     }
 
     /// Keeps a read whose future is dropped, for the next one.
-    pub(super) fn park<O: Operation<Output: ReadOutput>>(&mut self, operation: Op<O>) {
-        let read = Parked { stage: Stage::InFlight(operation), taken: 0 };
+    pub(super) fn park<T: Transfer + 'static>(&mut self, stage: Stage<T>) {
+        let read = Parked { stage, taken: 0 };
         self.parked = Some(Earlier::Dropped(Box::new(read)));
     }
 
     /// Waits until the kernel has finished with what is parked.
-    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()> {
         let Some(parked) = &mut self.parked else { return Poll::Ready(()) };
-        if parked.poll_ended(cx).is_pending() {
+        if parked.poll_ended(fd, cx).is_pending() {
             return Poll::Pending;
         }
         self.descriptors.append(&mut parked.take_descriptors());
         coop::poll_proceed(cx)
+    }
+
+    /// Tells a read of [`poll_read`](super::Stream::poll_read) to end.
+    pub(super) fn stop(&mut self) {
+        self.parked = match self.parked.take() {
+            Some(Earlier::Polled(Parked { stage: Stage::InFlight(read), taken })) => {
+                let in_flight = |read| Parked { stage: Stage::InFlight(read), taken };
+                read.give_up(true).ok().map(in_flight).map(Earlier::Polled)
+            }
+            other => other,
+        };
+    }
+
+    /// See [`Stream::poll_unread`](super::Stream::poll_unread).
+    pub(super) fn poll_unread(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<usize> {
+        self.stop();
+        let Some(parked) = &mut self.parked else { return Poll::Ready(0) };
+        parked.poll_ended(fd, cx).map(|()| self.left().len())
     }
 
     /// Bytes that are left, of a read that has ended, for who only looks at them.
@@ -253,7 +271,7 @@ impl<B: IoBufMut> ReadOutput for BufResult<Received, Vec<B>> {
 /// A read that was dropped, whatever its buffer.
 pub(super) trait ParkedRead: Send {
     /// Waits until the kernel has finished with it.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Whether the kernel has it.
     fn is_in_flight(&self) -> bool;
@@ -311,21 +329,45 @@ impl<B: IoBufMut> Content for Rest<B> {
     }
 }
 
-pub(super) struct Parked<O: Operation<Output: ReadOutput>> {
-    pub(super) stage: Stage<O>,
+/// A read that may be in the kernel.
+pub(super) trait Transfer: Send {
+    type Output: ReadOutput;
+
+    /// Goes on with it until it has ended.
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
+impl<O: Operation<Output: ReadOutput>> Transfer for Op<O> {
+    type Output = O::Output;
+
+    fn poll_ended(&mut self, _: &SharedFd, cx: &mut Context<'_>) -> Poll<O::Output> {
+        Pin::new(self).poll(cx)
+    }
+}
+
+impl<F: Flow, B: IoBufMut> Transfer for Attempt<Inward<F>, Rest<B>> {
+    type Output = BufResult<usize, Rest<B>>;
+
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_moved(fd, cx)
+    }
+}
+
+pub(super) struct Parked<T: Transfer> {
+    pub(super) stage: Stage<T>,
     /// Bytes that have been taken out.
     pub(super) taken: usize,
 }
 
-pub(super) enum Stage<O: Operation<Output: ReadOutput>> {
-    InFlight(Op<O>),
-    Ended(<O::Output as ReadOutput>::Content, Option<io::Error>),
+pub(super) enum Stage<T: Transfer> {
+    InFlight(T),
+    Ended(<T::Output as ReadOutput>::Content, Option<io::Error>),
 }
 
-impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::InFlight(operation) = &mut self.stage else { return Poll::Ready(()) };
-        let Poll::Ready(output) = Pin::new(operation).poll(cx) else { return Poll::Pending };
+impl<T: Transfer> ParkedRead for Parked<T> {
+    fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::InFlight(transfer) = &mut self.stage else { return Poll::Ready(()) };
+        let Poll::Ready(output) = transfer.poll_ended(fd, cx) else { return Poll::Pending };
         let (content, error) = output.into_content();
         self.stage = Stage::Ended(content, error);
         Poll::Ready(())
@@ -356,12 +398,12 @@ impl<O: Operation<Output: ReadOutput>> ParkedRead for Parked<O> {
     fn take_error(&mut self) -> Option<io::Error> {
         match &mut self.stage {
             Stage::InFlight(_) => None,
-            Stage::Ended(_, error) => error.take().filter(|error| !was_cancelled(error)),
+            Stage::Ended(_, error) => error.take().filter(|error| !did_nothing(error)),
         }
     }
 
     fn is_spent(&self) -> bool {
         let Stage::Ended(_, error) = &self.stage else { return false };
-        error.as_ref().is_none_or(was_cancelled) && self.bytes().is_empty()
+        error.as_ref().is_none_or(did_nothing) && self.bytes().is_empty()
     }
 }

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use super::incoming::{Fill, Incoming, Pieces, ReadOutput};
+use super::incoming::{Fill, Incoming, Pieces, ReadOutput, Stage};
 use super::writing::{Outgoing, ParkedWrite};
 use super::{Flow, Stream, Unix};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
@@ -17,7 +17,7 @@ use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, SharedFd};
 
 fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming<F>, read: Op<O>) {
-    incoming.park(if F::KEEPS_READING { read } else { read.cancel() });
+    incoming.park(Stage::InFlight(if F::KEEPS_READING { read } else { read.cancel() }));
 }
 
 fn park_write<F: Flow, O: Operation>(outgoing: &mut Outgoing<F>, write: Op<O>)
@@ -31,7 +31,7 @@ impl<F: Flow> Stream<F> {
     /// The reading side, when an earlier read has ended.
     async fn claim_incoming(&self) -> io::Result<Claim<'_, Incoming<F>>> {
         let mut claim = self.incoming.claim().ok_or_else(|| busy("read of this stream"))?;
-        poll_fn(|cx| claim.poll_ended(cx)).await;
+        poll_fn(|cx| claim.poll_ended(&self.fd, cx)).await;
         Ok(claim)
     }
 
@@ -173,7 +173,8 @@ impl Stream<Unix> {
             claim.take_left(&mut rest);
         }
         let descriptors = claim.take_descriptors();
-        if rest.done > 0 || !descriptors.is_empty() {
+        // Bytes that there is no room for are there still, and must not be read past.
+        if rest.done > 0 || !descriptors.is_empty() || !claim.left().is_empty() {
             let (count, buffer) = (rest.done, rest.buffer);
             return Ok((ReceivedFds { count, descriptors, is_truncated: false }, buffer));
         }

@@ -1,22 +1,28 @@
-//! Streams of bytes: what connections and pipes have in common.
+//! Streams of bytes: what connections, pipes, terminals and files at their position have in
+//! common.
 //!
 //! A [`Stream`] is a descriptor and two slots, one for each direction. A slot holds what a dropped
 //! future has left in the kernel (see [`parked`](crate::op::parked)): the next read takes what an
 //! earlier one has brought before it asks for more, and the next write waits until an earlier one
 //! has ended. Both are touched only by who has claimed the slot, which is one future at a time.
 //!
-//! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, pipes read and write.
+//! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, the others read and
+//! write. Where the kernel does not wait, an [`Attempt`](attempt::Attempt) does.
 
+mod attempt;
 mod incoming;
 mod messages;
 mod polled;
 mod reading;
+mod streaming;
 mod writing;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut};
 use crate::op::parked::Slot;
@@ -29,12 +35,16 @@ use self::writing::{Outgoing, Writing};
 pub(crate) use self::incoming::{Fill, Pieces};
 pub use self::messages::ReceivedFds;
 pub(crate) use self::messages::{carrying, receive_fds, single};
+pub(crate) use self::streaming::{reads, writes};
 
 /// How a kind of stream moves its bytes.
 pub trait Flow: Send + Sync + 'static {
     /// Whether a dropped read goes on in the kernel. Not so where it might swallow what is meant
     /// for another kind of read: descriptors that come with the bytes.
     const KEEPS_READING: bool = true;
+    /// Whether a read waits by a poll from the beginning, so that one which is stopped while it
+    /// waits cannot have taken anything.
+    const LOOKS_FIRST: bool = false;
 
     /// What takes bytes out.
     type Receive<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
@@ -86,6 +96,33 @@ impl Flow for Unix {
     }
 }
 
+/// The flow of what is read and written, and not a socket.
+#[derive(Debug)]
+pub(crate) struct Plain<const KEEPS_READING: bool, const LOOKS_FIRST: bool>;
+
+/// The flow of a pipe, which nobody else reads.
+pub(crate) type ByPipe = Plain<true, false>;
+/// The flow of a file with a position, which may be somebody else's as well.
+pub(crate) type ByPosition = Plain<false, false>;
+/// The flow of something that other processes may read too, such as a terminal.
+pub(crate) type InCompany = Plain<false, true>;
+
+impl<const KEEPS: bool, const LOOKS: bool> Flow for Plain<KEEPS, LOOKS> {
+    const KEEPS_READING: bool = KEEPS;
+    const LOOKS_FIRST: bool = LOOKS;
+
+    type Receive<B: IoBufMut> = op::Read<B>;
+    type Send<B: IoBuf> = op::Write<B>;
+
+    fn receive<B: IoBufMut>(fd: &SharedFd, buffer: B) -> Op<op::Read<B>> {
+        op::read(fd, buffer)
+    }
+
+    fn send<B: IoBuf>(fd: &SharedFd, buffer: B, _: bool) -> Op<op::Write<B>> {
+        op::write(fd, buffer)
+    }
+}
+
 /// A descriptor with two directions, in each of which nothing is lost by a dropped future.
 pub struct Stream<F: Flow> {
     incoming: Slot<Incoming<F>>,
@@ -122,6 +159,26 @@ impl<F: Flow> Stream<F> {
         }
         let Self { incoming, outgoing, fd, flow } = self;
         fd.try_into_owned().map_err(|fd| Self { incoming, outgoing, fd, flow })
+    }
+
+    /// The descriptor, for who closes it: nothing may be left in either direction that matters.
+    pub(crate) fn into_shared_fd(self) -> SharedFd {
+        self.fd
+    }
+
+    /// Goes on with a write that was dropped until it has ended; how it ended.
+    pub(crate) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outgoing.get_mut().poll_ended(&self.fd, cx)
+    }
+
+    /// Ends a read that is left in the kernel; how many bytes of it nobody has taken.
+    pub(crate) fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        self.incoming.get_mut().poll_unread(&self.fd, cx)
+    }
+
+    /// Throws away what earlier reads have brought.
+    pub(crate) fn clear_unread(&mut self) {
+        self.incoming.get_mut().parked = None;
     }
 
     /// A read of what has arrived.

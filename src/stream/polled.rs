@@ -8,13 +8,14 @@ use std::io;
 use std::mem;
 use std::task::{Context, Poll, ready};
 
+use super::attempt::{Attempt, did_nothing};
 use super::incoming::{Fill, Incoming, Parked, Stage};
 use super::writing::{Outgoing, Sending};
 use super::{Flow, Stream, incoming, writing};
 use crate::buf::BufError;
 use crate::io::under_way::take_for_reading;
 use crate::op::SharedFd;
-use crate::op::parked::{busy, was_cancelled};
+use crate::op::parked::busy;
 use crate::op::rest::Rest;
 
 impl<F: Flow> Stream<F> {
@@ -31,12 +32,12 @@ impl<F: Flow> Stream<F> {
             let is_new = incoming.parked.is_none();
             if is_new {
                 let rest = Rest::new(take_for_reading(buffer));
-                let stage = Stage::InFlight(F::receive(&self.fd, rest));
+                let stage = Stage::InFlight(Attempt::new(&self.fd, rest, false));
                 incoming.parked = Some(incoming::Earlier::Polled(Parked { stage, taken: 0 }));
             }
-            ready!(incoming.poll_ended(cx));
+            ready!(incoming.poll_ended(&self.fd, cx));
             match incoming.take_piece(buffer) {
-                Some(Err(error)) if was_cancelled(&error) && !is_new => {}
+                Some(Err(error)) if did_nothing(&error) && !is_new => {}
                 Some(result) => return Poll::Ready(result),
                 None => {}
             }
@@ -47,15 +48,9 @@ impl<F: Flow> Stream<F> {
     /// read that may stay in the kernel does.
     pub(crate) fn stop_reading(&self) {
         let Some(mut incoming) = self.incoming.claim() else { return };
-        let parked = if F::KEEPS_READING { None } else { incoming.parked.take() };
-        incoming.parked = match parked {
-            None => return,
-            Some(incoming::Earlier::Polled(Parked { stage: Stage::InFlight(read), taken })) => {
-                let stage = Stage::InFlight(read.cancel());
-                Some(incoming::Earlier::Polled(Parked { stage, taken }))
-            }
-            other => other,
-        };
+        if !F::KEEPS_READING {
+            incoming.stop();
+        }
     }
 
     /// See [`AsyncReadOwned::unread`](crate::io::AsyncReadOwned::unread).

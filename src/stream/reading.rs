@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Flow;
-use super::incoming::Incoming;
+use super::attempt::{Attempt, Inward};
+use super::incoming::{Incoming, Stage};
 use crate::buf::{BufError, BufResult, IoBufMut};
-use crate::op::parked::{Claim, Slot, busy, was_cancelled};
+use crate::op::SharedFd;
+use crate::op::parked::{Claim, Slot, busy};
 use crate::op::rest::Rest;
-use crate::op::{Op, SharedFd};
 
 /// A read of what has arrived, or of as much as the buffer holds.
 pub(super) struct Reading<'a, F: Flow, B: IoBufMut> {
@@ -30,11 +31,9 @@ enum State<'a, F: Flow, B: IoBufMut> {
 
 struct Receiving<'a, F: Flow, B: IoBufMut> {
     claim: Claim<'a, Incoming<F>>,
-    operation: Op<F::Receive<Rest<B>>>,
-    /// Bytes that were in the buffer when the operation was made.
+    attempt: Attempt<Inward<F>, Rest<B>>,
+    /// Bytes that were in the buffer when the attempt began.
     done: usize,
-    /// It has been polled before.
-    is_old: bool,
 }
 
 impl<F: Flow, B: IoBufMut> Unpin for Reading<'_, F, B> {}
@@ -67,8 +66,8 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
 
     fn receive(&mut self, claim: Claim<'a, Incoming<F>>, rest: Rest<B>) {
         let done = rest.done;
-        let operation = F::receive(self.fd, rest);
-        self.state = State::Receiving(Receiving { claim, operation, done, is_old: false });
+        let attempt = Attempt::new(self.fd, rest, false);
+        self.state = State::Receiving(Receiving { claim, attempt, done });
     }
 
     /// Takes what an earlier read has brought.
@@ -89,11 +88,10 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
         None
     }
 
-    /// The operation has ended.
+    /// The attempt has ended.
     fn received(
         &mut self,
         claim: Claim<'a, Incoming<F>>,
-        was_old: bool,
         result: BufResult<usize, Rest<B>>,
     ) -> Option<BufResult<usize, B>> {
         match result {
@@ -106,10 +104,6 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
                     return Some(Err(BufError { error: too_early(), buffer: rest.buffer }));
                 }
                 self.receive(claim, rest);
-                None
-            }
-            Err(BufError { error, buffer }) if was_old && was_cancelled(&error) => {
-                self.receive(claim, buffer);
                 None
             }
             Err(BufError { error, buffer }) => Some(Err(BufError { error, buffer: buffer.buffer })),
@@ -125,17 +119,14 @@ impl<F: Flow, B: IoBufMut> Future for Reading<'_, F, B> {
         loop {
             let mut ended = None;
             match &mut this.state {
-                State::Receiving(Receiving { operation, is_old, .. }) => {
-                    match Pin::new(operation).poll(cx) {
+                State::Receiving(Receiving { attempt, .. }) => {
+                    match attempt.poll_moved(this.fd, cx) {
                         Poll::Ready(result) => ended = Some(result),
-                        Poll::Pending => {
-                            *is_old = true;
-                            return Poll::Pending;
-                        }
+                        Poll::Pending => return Poll::Pending,
                     }
                 }
                 State::Queued(claim, _) => {
-                    if claim.poll_ended(cx).is_pending() {
+                    if claim.poll_ended(this.fd, cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -144,8 +135,8 @@ impl<F: Flow, B: IoBufMut> Future for Reading<'_, F, B> {
             let output = match std::mem::replace(&mut this.state, State::Finished) {
                 State::New(buffer) => this.begin(buffer),
                 State::Queued(claim, buffer) => this.take_over(claim, buffer),
-                State::Receiving(Receiving { claim, is_old, .. }) => {
-                    ended.and_then(|result| this.received(claim, is_old, result))
+                State::Receiving(Receiving { claim, .. }) => {
+                    ended.and_then(|result| this.received(claim, result))
                 }
                 State::Finished => panic!("a finished read was polled again"),
             };
@@ -162,16 +153,19 @@ impl<F: Flow, B: IoBufMut> Drop for Reading<'_, F, B> {
         else {
             return;
         };
-        let Receiving { mut claim, operation, done, .. } = receiving;
+        let Receiving { mut claim, attempt, done } = receiving;
         // Bytes that are there already must not wait for more to come.
-        let goes_on = F::KEEPS_READING && done == 0;
-        let operation = if goes_on { operation } else { operation.cancel() };
-        claim.park(operation);
+        let stage = match attempt.give_up(!F::KEEPS_READING || done > 0) {
+            Ok(attempt) => Stage::InFlight(attempt),
+            Err(rest) if done > 0 => Stage::Ended(rest, None),
+            Err(_) => return,
+        };
+        claim.park(stage);
     }
 }
 
 #[cold]
 fn too_early() -> io::Error {
-    let message = "the peer ended the stream before the buffer was full";
+    let message = "the stream ended before the buffer was full";
     io::Error::new(io::ErrorKind::UnexpectedEof, message)
 }

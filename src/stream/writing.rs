@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::Flow;
+use super::attempt::{Attempt, Outward};
 use crate::buf::{BufError, BufResult, IoBuf};
+use crate::io::takes_no_more;
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
 use crate::op::{Op, SendMessage, SharedFd};
@@ -90,16 +92,14 @@ impl<B: IoBuf> ParkedWrite for Op<SendMessage<B>> {
 
 /// Bytes on their way to the kernel.
 pub(super) struct Sending<F: Flow, B: IoBuf> {
-    operation: Op<F::Send<Rest<B>>>,
+    attempt: Attempt<Outward<F>, Rest<B>>,
     /// Goes on until all is sent.
     sends_all: bool,
-    /// The operation has been polled before.
-    is_old: bool,
 }
 
 impl<F: Flow, B: IoBuf> Sending<F, B> {
     pub(super) fn new(fd: &SharedFd, rest: Rest<B>, sends_all: bool) -> Self {
-        Self { operation: F::send(fd, rest, sends_all), sends_all, is_old: false }
+        Self { attempt: Attempt::new(fd, rest, sends_all), sends_all }
     }
 
     fn poll_sent(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<BufResult<usize, B>> {
@@ -116,22 +116,15 @@ impl<F: Flow, B: IoBuf> Sending<F, B> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Rest<B>, BufError<Rest<B>>>> {
         loop {
-            let Poll::Ready(result) = Pin::new(&mut self.operation).poll(cx) else {
-                self.is_old = true;
-                return Poll::Pending;
-            };
-            let rest = match result {
-                Ok((count, mut rest)) => {
-                    rest.done += count;
-                    if !self.sends_all || rest.initialized_len() == 0 {
-                        return Poll::Ready(Ok(rest));
-                    }
-                    rest
-                }
-                Err(BufError { error, buffer }) if self.is_old && was_cancelled(&error) => buffer,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            *self = Self::new(fd, rest, self.sends_all);
+            let (count, mut rest) = ready!(self.attempt.poll_moved(fd, cx))?;
+            rest.done += count;
+            if !self.sends_all || rest.initialized_len() == 0 {
+                return Poll::Ready(Ok(rest));
+            }
+            if count == 0 {
+                return Poll::Ready(Err(BufError { error: takes_no_more(), buffer: rest }));
+            }
+            *self = Self::new(fd, rest, true);
         }
     }
 }

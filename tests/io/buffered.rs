@@ -1,14 +1,16 @@
 //! Buffered readers.
 
-use std::io::{ErrorKind, Read, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, SeekFrom, Write};
 use std::os::fd::OwnedFd;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use futures::executor;
 use futures::future::FutureExt;
+use ringpool::buf::{BufResult, IoBufMut};
 use ringpool::fs::File;
-use ringpool::io::{AsyncReadOwned, BufReader, BufStream, BufWriter};
+use ringpool::io::{AsyncReadOwned, BufReader, BufStream, BufWriter, ReadUnderWay};
 use ringpool::net::UnixStream;
+use ringpool::op::{self, SharedFd};
 use ringpool::{Pool, spawn, spawn_on, switch_to};
 
 use crate::common::*;
@@ -189,7 +191,7 @@ fn unread_bytes_go_before_those_that_a_dropped_read_has_left() {
 }
 
 #[test]
-fn what_a_pipe_cannot_take_back_is_given_out_and_its_read_is_stopped() {
+fn a_file_that_is_a_pipe_keeps_what_is_unread_and_its_read_is_stopped() {
     let _limit = limit();
     let pool = Pool::new(1);
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -198,8 +200,10 @@ fn what_a_pipe_cannot_take_back_is_given_out_and_its_read_is_stopped() {
         writer.write_all(b"salt and pepper").unwrap();
         reader.fill_buf().await.unwrap();
         reader.consume(5);
-        let (file, left) = reader.into_inner().await;
-        assert_eq!(left, b"and pepper");
+        let (mut file, left) = reader.into_inner().await;
+        assert!(left.is_empty());
+        let (count, buffer) = file.read([0; 32]).await.unwrap();
+        assert_eq!(&buffer[..count], b"and pepper");
 
         let mut reader = BufReader::new(file);
         assert!(reader.fill_buf().now_or_never().is_none());
@@ -207,6 +211,58 @@ fn what_a_pipe_cannot_take_back_is_given_out_and_its_read_is_stopped() {
         assert!(left.is_empty());
         writer.write_all(b"oil").unwrap();
         let (count, buffer) = file.read([0; 8]).await.unwrap();
+        assert_eq!(&buffer[..count], b"oil");
+    });
+}
+
+/// A stream of one's own, which keeps nothing itself.
+struct Source(SharedFd);
+
+impl AsyncReadOwned for Source {
+    type Reading = ReadUnderWay<op::Read<Vec<u8>>>;
+
+    fn read<B: IoBufMut>(&mut self, buffer: B) -> impl Future<Output = BufResult<usize, B>> + Send {
+        op::read(&self.0, buffer)
+    }
+
+    fn poll_read_owned(
+        &mut self,
+        reading: &mut Self::Reading,
+        buffer: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        reading.poll(buffer, cx, |buffer| op::read(&self.0, buffer))
+    }
+
+    fn poll_stop_reading(
+        &mut self,
+        reading: &mut Self::Reading,
+        buffer: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        reading.poll_stop(buffer, cx)
+    }
+}
+
+#[test]
+fn what_a_stream_cannot_take_back_is_given_out_and_its_read_is_stopped() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let (reader, mut writer) = io::pipe().unwrap();
+    pool.block_on(async {
+        let mut reader = BufReader::new(Source(OwnedFd::from(reader).into()));
+        writer.write_all(b"salt and pepper").unwrap();
+        reader.fill_buf().await.unwrap();
+        reader.consume(5);
+        let (source, left) = reader.into_inner().await;
+        assert_eq!(left, b"and pepper");
+
+        let mut reader = BufReader::new(source);
+        assert!(reader.fill_buf().now_or_never().is_none());
+        let (mut source, left) = reader.into_inner().await;
+        assert!(left.is_empty());
+        writer.write_all(b"oil").unwrap();
+        let (count, buffer) = source.read([0; 8]).await.unwrap();
         assert_eq!(&buffer[..count], b"oil");
     });
 }

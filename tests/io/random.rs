@@ -1,11 +1,14 @@
-//! Random reads, writes, drops, moves and changes of hands on one connection, every byte compared.
+//! Random reads, writes, drops, moves and changes of hands of one stream, every byte compared.
 
+use std::fmt::Debug;
+use std::io::SeekFrom;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::FutureExt;
-use ringpool::io::{BufReader, BufStream};
-use ringpool::net::TcpStream;
+use ringpool::fs::File;
+use ringpool::io::{AsyncReadOwned, AsyncWriteOwned, BufReader, BufWriter};
+use ringpool::pipe;
 use ringpool::time::timeout;
 use ringpool::{Pool, Task, switch_to};
 
@@ -42,8 +45,12 @@ async fn perhaps<F: Future>(future: F, random: &mut Random) -> Option<F::Output>
     }
 }
 
-/// Reads for a while, in every way there is, and gives the connection back.
-async fn read_some(stream: TcpStream, expected: &mut Expected, random: &mut Random) -> TcpStream {
+/// Reads for a while, in every way there is, and gives the stream back.
+async fn read_some<S: AsyncReadOwned>(
+    stream: S,
+    expected: &mut Expected,
+    random: &mut Random,
+) -> S {
     let mut reader = BufReader::with_capacity(1 + random.below(5000), stream);
     for _ in 0..random.below(20) {
         match random.below(4) {
@@ -75,8 +82,8 @@ async fn read_some(stream: TcpStream, expected: &mut Expected, random: &mut Rand
             }
         }
     }
-    let (stream, left) = reader.into_inner().await;
-    assert!(left.is_empty(), "a connection keeps what is unread");
+    let (mut stream, left) = reader.into_inner().await;
+    assert!(left.is_empty(), "the stream keeps what is unread");
     for _ in 0..random.below(3) {
         let reading = stream.read(vec![0; 1 + random.below(2000)]);
         if let Some(read) = perhaps(reading, random).await {
@@ -87,7 +94,10 @@ async fn read_some(stream: TcpStream, expected: &mut Expected, random: &mut Rand
     stream
 }
 
-fn reader(pool: &Pool, mut stream: TcpStream, total: usize, mut random: Random) -> Task<()> {
+fn reader<S>(pool: &Pool, mut stream: S, total: usize, mut random: Random) -> Task<()>
+where
+    S: AsyncReadOwned + 'static,
+{
     let rings = pool.runtimes().to_vec();
     pool.runtime(0).spawn(async move {
         let mut expected = Expected(0);
@@ -102,7 +112,10 @@ fn reader(pool: &Pool, mut stream: TcpStream, total: usize, mut random: Random) 
     })
 }
 
-fn writer(pool: &Pool, stream: TcpStream, total: usize, mut random: Random) -> Task<()> {
+fn writer<S>(pool: &Pool, stream: S, total: usize, mut random: Random) -> Task<()>
+where
+    S: AsyncWriteOwned + Debug + 'static,
+{
     let rings = pool.runtimes().to_vec();
     pool.runtime(1).spawn(async move {
         let (mut stream, mut place) = (Some(stream), 0);
@@ -111,7 +124,7 @@ fn writer(pool: &Pool, stream: TcpStream, total: usize, mut random: Random) -> T
                 switch_to(&rings[random.below(rings.len())]).await.unwrap();
             }
             let inner = stream.take().expect("it was put back");
-            let mut buffered = BufStream::with_capacity(64, 1 + random.below(9000), inner);
+            let mut buffered = BufWriter::with_capacity(1 + random.below(9000), inner);
             for _ in 0..random.below(20) {
                 let bytes = bytes_from(place, random.below(6000).min(total - place));
                 if let Some(count) = perhaps(buffered.write(&bytes), &mut random).await {
@@ -123,7 +136,7 @@ fn writer(pool: &Pool, stream: TcpStream, total: usize, mut random: Random) -> T
                     flushed.unwrap();
                 }
             }
-            let (inner, _) = buffered.into_inner().await.unwrap();
+            let mut inner = buffered.into_inner().await.unwrap();
             let bytes = bytes_from(place, random.below(3000).min(total - place));
             place += bytes.len();
             // Once begun it is sent in any case.
@@ -134,7 +147,7 @@ fn writer(pool: &Pool, stream: TcpStream, total: usize, mut random: Random) -> T
             drop(writing);
             stream = Some(inner);
         }
-        let mut last = BufStream::new(stream.expect("it was put back"));
+        let mut last = BufWriter::new(stream.expect("it was put back"));
         last.shutdown().await.unwrap();
     })
 }
@@ -157,4 +170,78 @@ fn every_byte_arrives_once_whatever_is_dropped_or_moved() {
         writing.wait().unwrap();
         reading.wait().unwrap();
     }
+}
+
+#[test]
+fn every_byte_comes_out_of_a_pipe_once_whatever_is_dropped() {
+    let _limit = limit();
+    let mut random = Random::new();
+    let pool = Pool::new(2);
+    for _ in 0..6 {
+        let (reading_end, writing_end) = pipe::pipe().unwrap();
+        let total = 50_000 + random.below(100_000);
+        let reading = reader(&pool, reading_end, total, random.fork());
+        let writing = writer(&pool, writing_end, total, random.fork());
+        writing.wait().unwrap();
+        reading.wait().unwrap();
+    }
+}
+
+#[test]
+fn every_byte_goes_into_a_file_and_comes_out_once_whatever_is_dropped() {
+    let _limit = limit();
+    let mut random = Random::new();
+    let pool = Pool::new(2);
+    for _ in 0..6 {
+        let path = Scratch::with(b"");
+        let total = 50_000 + random.below(100_000);
+        let file = pool.block_on(File::create(&path)).unwrap();
+        writer(&pool, file, total, random.fork()).wait().unwrap();
+        assert!(path.contents() == bytes_from(0, total), "other bytes are in the file");
+        let file = pool.block_on(File::open(&path)).unwrap();
+        reader(&pool, file, total, random.fork()).wait().unwrap();
+    }
+}
+
+/// Readers and their reads are dropped while the pipe is empty; a read that is in the kernel by
+/// then is the next reader's.
+#[test]
+fn a_reader_of_a_pipe_that_is_dropped_leaves_its_read_to_the_next() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let (reading_end, writing_end) = pipe::pipe().unwrap();
+        let mut dropped = BufReader::new(&reading_end);
+        assert!(dropped.fill_buf().now_or_never().is_none(), "the pipe is empty");
+        drop(dropped);
+        writing_end.write_all("salt\nand pepper\n").await.unwrap();
+        drop(writing_end);
+        let mut lines = BufReader::new(reading_end).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("salt"));
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("and pepper"));
+        assert_eq!(lines.next_line().await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_buffered_reader_or_writer_of_a_file_begins_where_what_was_dropped_before_left_off() {
+    let _limit = limit();
+    let path = Scratch::with(&bytes_from(0, 10_000));
+    Pool::new(1).block_on(async {
+        let mut options = File::options();
+        let mut file = options.read(true).write(true).open(&path).await.unwrap();
+        let _ = file.read(vec![0; 3000]).now_or_never();
+        assert_eq!(BufReader::new(&mut file).seek(SeekFrom::Current(0)).await.unwrap(), 0);
+        let _ = file.read(vec![0; 3000]).now_or_never();
+        let mut word = [0; 5];
+        BufReader::with_capacity(5, &mut file).read_exact(&mut word).await.unwrap();
+        assert_eq!(word, bytes_from(0, 5)[..]);
+        let _ = file.write_all("salt").now_or_never();
+        let mut writer = BufWriter::new(&mut file);
+        writer.write_all(b"pepper").await.unwrap();
+        writer.flush().await.unwrap();
+        drop(writer);
+        let mut expected = bytes_from(0, 10_000);
+        expected[5..15].copy_from_slice(b"saltpepper");
+        assert!(path.contents() == expected, "other bytes are in the file");
+    });
 }

@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use ringpool::Pool;
-use ringpool::buf::IoBuf;
+use ringpool::buf::{IoBuf, RegisteredBuffers};
 use ringpool::op::{self, Descriptor, SharedFd};
 
 use crate::common::limit;
@@ -125,4 +125,25 @@ fn a_buffer_without_a_whole_page_takes_no_advice() {
     assert_eq!(error.error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("no whole page"), "{error}");
     assert_eq!(error.buffer, [7; 100]);
+}
+
+/// The kernel has pinned the pages of registered memory and goes on with them: the program would
+/// see others from then on.
+#[test]
+fn registered_memory_is_not_given_back_to_the_system() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let buffers = RegisteredBuffers::new(1, 1 << 14).unwrap();
+        let error = op::madvise(buffers.wait().await, libc::MADV_DONTNEED).await.unwrap_err();
+        assert_eq!(error.error.kind(), ErrorKind::InvalidInput);
+        let slice = error.buffer.slice(..1 << 13);
+        let error = op::madvise(slice, libc::MADV_DONTNEED).await.unwrap_err();
+        assert_eq!(error.error.kind(), ErrorKind::InvalidInput);
+        drop(error);
+        let mut buffer = buffers.wait().await;
+        buffer.fill(1);
+        let zeros = op::openat2(None, "/dev/zero", libc::O_RDONLY, 0).await.unwrap();
+        let (count, buffer) = op::read_fixed(&zeros, buffer).await.unwrap();
+        assert_eq!(buffer.iter().filter(|byte| **byte == 0).count(), count);
+    });
 }

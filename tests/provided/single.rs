@@ -9,7 +9,7 @@ use ringpool::op;
 
 use crate::common::{lacks, limit};
 use crate::support::{
-    COUNTS, expect_whole, kind_of, pattern, scratch_file, shared, stream_pair, write_all,
+    COUNTS, expect_whole, kind_of, pattern, scratch_file, shared, stream_pair, take_all, write_all,
 };
 
 #[test]
@@ -206,4 +206,38 @@ fn the_largest_pool_has_all_its_buffers() {
         drop(leases);
         assert_eq!(buffers.available(), Some(32_768));
     });
+}
+
+#[test]
+fn a_buffer_that_a_failure_names_is_not_given_to_two() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let buffers = BufferPool::new(2, 64).unwrap();
+        for _ in 0..10 {
+            let broken = reset_connection();
+            let (ours, mut peer) = stream_pair();
+            peer.write_all(b"salt").unwrap();
+            let failing = op::read_pooled(&broken, &buffers);
+            let good = op::read_pooled(&ours, &buffers);
+            let (failed, piece) = futures::join!(failing, good);
+            assert_eq!(failed.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            let piece = piece.unwrap();
+            assert_eq!(&piece[..], b"salt");
+            let others = take_all(&buffers).await;
+            assert_eq!(&piece[..], b"salt", "nobody else writes to it");
+            assert_eq!(others.len(), 1);
+        }
+        expect_whole(&buffers).await;
+    });
+}
+
+/// A connection that its peer has reset.
+fn reset_connection() -> ringpool::op::SharedFd {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    (&ours).write_all(b"not read").unwrap();
+    while peer.peek(&mut [0]).unwrap() == 0 {}
+    drop(peer);
+    shared(ours)
 }

@@ -91,6 +91,38 @@ fn what_was_left_behind_is_found() {
 }
 
 #[test]
+fn futures_that_do_not_say_what_a_drop_loses_are_found() {
+    let rule = "# Cancel safety";
+    let said = "/// Does.\n///\n/// # Cancel safety\n///\n/// Safe.\n#[must_use]\n";
+    for function in [
+        "pub async fn f() {}\n",
+        "pub fn f() -> Op<Nop> {}\n",
+        "pub fn f(\n    a: u8,\n) -> Multishot<Read> {}\n",
+        "pub fn f<F>(f: F) -> Sleep\nwhere\n    F: Fn() -> u8,\n{\n}\n",
+        "pub const fn f() -> impl Future<Output = u8> {}\n",
+    ] {
+        expect_kept("src/fs/a.rs", &format!("{said}{function}"));
+        expect_broken("src/fs/a.rs", &format!("/// Does.\n{function}"), 2, rule);
+        expect_kept("src/task/a.rs", function);
+        expect_kept("src/fs/a.rs", &function.replace("pub", "pub(crate)"));
+    }
+    for function in ["pub fn f() {}\n", "pub fn f() -> Option<Op<Nop>> {}\n", "type Op = u8;\n"] {
+        expect_kept("src/fs/a.rs", function);
+    }
+}
+
+#[test]
+fn opcodes_without_a_kernel_are_found() {
+    let since = "/// Does: `IORING_OP_NOP`. Since\n/// Linux 5.1.\npub fn f() {}\n";
+    expect_kept("src/op/a.rs", since);
+    let bare = "/// Does: `IORING_OP_NOP`.\npub fn f() {}\n";
+    expect_broken("src/op/a.rs", bare, 2, "Since Linux");
+    expect_kept("src/op/a.rs", "/// Does.\npub fn f() {}\n");
+    expect_kept("src/op/a.rs", "/// Does: `IORING_OP_NOP`.\nstruct F;\n");
+    expect_kept("src/net/a.rs", bare);
+}
+
+#[test]
 fn literals_and_comments_are_not_taken_for_code() {
     let path = "src/worker.rs";
     expect_kept(path, "let a = r#\"unsafe { \" }\"#; let b = b\"\\\" unsafe\"; let c = '\"';\n");

@@ -259,3 +259,49 @@ fn credentials_come_as_the_kernel_has_them() {
         assert_eq!(process, Some(std::process::id() as i32));
     });
 }
+
+#[test]
+fn a_receive_without_room_for_bytes_leaves_those_of_an_earlier_one() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let (here, there) = UnixStream::pair().unwrap();
+        for _ in 0..10 {
+            let mut dropped = Box::pin(there.read([0; 8]));
+            assert!(futures::poll!(&mut dropped).is_pending());
+            here.write_all("bytes").await.unwrap();
+            taken(&there).await;
+            drop(dropped);
+            assert_eq!(there.read([0; 2]).await.unwrap(), (2, *b"by"));
+            let mut no_room = Box::pin(there.recv_fds(Vec::new()));
+            for _ in 0..20 {
+                if futures::poll!(&mut no_room).is_ready() {
+                    break;
+                }
+                yield_now().await;
+            }
+            drop(no_room);
+            // So that what follows does not wait for ever if they are lost.
+            here.write_all("!").await.unwrap();
+            let (count, rest) = there.read([0; 3]).await.unwrap();
+            assert_eq!(&rest[..count], b"tes");
+            assert_eq!(there.read([0; 3]).await.unwrap().0, 1);
+        }
+    });
+}
+
+#[test]
+fn descriptors_are_owned_whatever_flags_the_receive_is_given() {
+    const MSG_CMSG_COMPAT: i32 = i32::MIN;
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let before = open_fds();
+    pool.block_on(async {
+        let (here, there) = UnixDatagram::pair().unwrap();
+        let (mut reader, writer) = pipe();
+        here.send_fds("x", &[writer]).await.unwrap();
+        let (received, _) = op::recvmsg(&there, vec![[0; 8]], 128, MSG_CMSG_COMPAT).await.unwrap();
+        let writer = received.into_descriptors().pop().expect("the one that was sent");
+        is_connected(&mut reader, writer);
+    });
+    until(|| open_fds() == before);
+}

@@ -12,6 +12,7 @@ use io_uring::{opcode, squeue};
 use super::control::{ReceivedControl, take_descriptors};
 use super::{Supply, gives_messages};
 use crate::buf::{BufferPool, PooledBuffer};
+use crate::op::message::receiving;
 use crate::op::{After, Descriptor, Multishot, MultishotOperation, Shot, SocketAddress, Start};
 
 /// See [`recvmsg_multishot`].
@@ -88,7 +89,7 @@ pub fn recvmsg_multishot(
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     header.msg_controllen = control_len;
-    let flags = flags & !libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+    let flags = receiving(flags);
     Multishot::new(RecvMessageMultishot { supply, header: Header(header), flags, gives_messages })
 }
 

@@ -1,4 +1,4 @@
-//! One transfer of a pipe, a terminal or a file, waiting where the kernel does not.
+//! One transfer, waiting where the kernel does not.
 //!
 //! Of a descriptor in non-blocking mode the kernel does not wait in a transfer, it fails with
 //! `EAGAIN`. The mode is not ours to change where others share the descriptor, as they do standard
@@ -11,87 +11,55 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::parked::was_cancelled;
-use super::{Op, Operation, PollAdd, Read, SharedFd, Write, poll_add, read, write};
+use super::Flow;
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-
-/// How bytes come out of a descriptor.
-pub(crate) trait Means: 'static {
-    /// Whether a read waits by a poll from the beginning, so that one which is stopped while it
-    /// waits cannot have taken anything.
-    const LOOKS_FIRST: bool;
-
-    /// Whether the kernel is told to stop a read that is dropped. If not, it stays in the kernel
-    /// until something comes.
-    const STOPS: bool;
-}
-
-/// A pipe, which nobody else reads.
-pub(crate) struct ByPipe;
-
-impl Means for ByPipe {
-    const LOOKS_FIRST: bool = false;
-    const STOPS: bool = false;
-}
-
-/// A file with a position, which may be somebody else's as well.
-pub(crate) struct ByPosition;
-
-impl Means for ByPosition {
-    const LOOKS_FIRST: bool = false;
-    const STOPS: bool = true;
-}
-
-/// Something that other processes may read too, such as a terminal.
-pub(crate) struct InCompany;
-
-impl Means for InCompany {
-    const LOOKS_FIRST: bool = true;
-    const STOPS: bool = true;
-}
+use crate::op::parked::was_cancelled;
+use crate::op::{Op, Operation, PollAdd, SharedFd, poll_add};
 
 /// Which way the bytes go.
-pub(crate) trait Direction<B> {
+pub(super) trait Direction<B> {
     type Transfer: Operation<Output = BufResult<usize, B>>;
 
     const EVENTS: libc::c_short;
     const LOOKS_FIRST: bool;
 
-    fn begin(fd: &SharedFd, buffer: B) -> Op<Self::Transfer>;
+    /// One transfer; of all there is if the kernel can and `moves_all` says so.
+    fn begin(fd: &SharedFd, buffer: B, moves_all: bool) -> Op<Self::Transfer>;
 }
 
 /// From the descriptor into the buffer.
-pub(crate) struct Inward<M>(PhantomData<M>);
+pub(super) struct Inward<F>(PhantomData<F>);
 
-impl<M: Means, B: IoBufMut> Direction<B> for Inward<M> {
-    type Transfer = Read<B>;
+impl<F: Flow, B: IoBufMut> Direction<B> for Inward<F> {
+    type Transfer = F::Receive<B>;
 
     const EVENTS: libc::c_short = libc::POLLIN;
-    const LOOKS_FIRST: bool = M::LOOKS_FIRST;
+    const LOOKS_FIRST: bool = F::LOOKS_FIRST;
 
-    fn begin(fd: &SharedFd, buffer: B) -> Op<Read<B>> {
-        read(fd, buffer)
+    fn begin(fd: &SharedFd, buffer: B, _: bool) -> Op<F::Receive<B>> {
+        F::receive(fd, buffer)
     }
 }
 
 /// From the buffer into the descriptor.
-pub(crate) struct Outward;
+pub(super) struct Outward<F>(PhantomData<F>);
 
-impl<B: IoBuf> Direction<B> for Outward {
-    type Transfer = Write<B>;
+impl<F: Flow, B: IoBuf> Direction<B> for Outward<F> {
+    type Transfer = F::Send<B>;
 
     const EVENTS: libc::c_short = libc::POLLOUT;
     const LOOKS_FIRST: bool = false;
 
-    fn begin(fd: &SharedFd, buffer: B) -> Op<Write<B>> {
-        write(fd, buffer)
+    fn begin(fd: &SharedFd, buffer: B, moves_all: bool) -> Op<F::Send<B>> {
+        F::send(fd, buffer, moves_all)
     }
 }
 
 /// One transfer, which waits by a poll where the kernel does not wait, and begins anew when it was
 /// interrupted or its ring has stopped.
-pub(crate) struct Attempt<D: Direction<B>, B> {
+pub(super) struct Attempt<D: Direction<B>, B> {
     state: State<D, B>,
+    moves_all: bool,
     /// What is under way has been polled before, perhaps on another ring.
     is_old: bool,
     /// Nobody wants it to begin anew.
@@ -105,8 +73,9 @@ enum State<D: Direction<B>, B> {
 }
 
 impl<D: Direction<B>, B> Attempt<D, B> {
-    pub(crate) fn new(fd: &SharedFd, buffer: B) -> Self {
-        let mut attempt = Self { state: State::Ended, is_old: false, is_given_up: false };
+    pub(super) fn new(fd: &SharedFd, buffer: B, moves_all: bool) -> Self {
+        let (is_old, is_given_up) = (false, false);
+        let mut attempt = Self { state: State::Ended, moves_all, is_old, is_given_up };
         if D::LOOKS_FIRST {
             attempt.wait(fd, buffer);
         } else {
@@ -116,7 +85,7 @@ impl<D: Direction<B>, B> Attempt<D, B> {
     }
 
     fn transfer(&mut self, fd: &SharedFd, buffer: B) {
-        self.state = State::Transfer(D::begin(fd, buffer));
+        self.state = State::Transfer(D::begin(fd, buffer, self.moves_all));
         self.is_old = false;
     }
 
@@ -132,7 +101,7 @@ impl<D: Direction<B>, B> Attempt<D, B> {
     }
 
     /// Goes on until bytes have been transferred, or it has failed.
-    pub(crate) fn poll_ended(
+    pub(super) fn poll_moved(
         &mut self,
         fd: &SharedFd,
         cx: &mut Context<'_>,
@@ -195,8 +164,10 @@ impl<D: Direction<B>, B> Attempt<D, B> {
 
     /// Nobody awaits it any more: it ends as soon as it can, without beginning anew. The buffer,
     /// if nothing is under way.
-    pub(crate) fn give_up(mut self, is_stopped: bool) -> Result<Self, B> {
-        self.is_given_up = true;
+    pub(super) fn give_up(mut self, is_stopped: bool) -> Result<Self, B> {
+        if mem::replace(&mut self.is_given_up, true) {
+            return Ok(self);
+        }
         match self.state {
             State::Wait(_, buffer) => Err(buffer),
             State::Transfer(transfer) if is_stopped => {
@@ -215,7 +186,7 @@ enum Event<B> {
 }
 
 /// Whether a transfer that was given up ended without having done anything.
-pub(crate) fn did_nothing(error: &io::Error) -> bool {
+pub(super) fn did_nothing(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, WouldBlock};
     was_cancelled(error) || matches!(error.kind(), Interrupted | WouldBlock)
 }
