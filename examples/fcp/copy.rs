@@ -109,7 +109,7 @@ impl Copying<'_> {
             to.set_len(self.offset).await.map_err(Problem::of("write", target))?;
         }
         if *is_masked || !is_new {
-            let set = to.set_permissions(Permissions::from_mode(*mode).into()).await;
+            let set = to.set_permissions(Permissions::from_mode(*mode)).await;
             set.map_err(Problem::of("set the permissions of", target))?;
         }
         // Some file systems tell only now that something could not be written.
