@@ -1,4 +1,5 @@
-//! Copying one file: a small one with one read and one write, a large one by [`large`](crate::large).
+//! Copying one file: a small one with one read and one write, a large one by
+//! [`large`](crate::large).
 
 use std::fs::{Metadata, Permissions};
 use std::io;

@@ -27,8 +27,10 @@ macro_rules! connections {
 connections!(TcpStream, UnixStream);
 reads!([S: Connection] OwnedReadHalf<S>, self => self.stream().bytes());
 reads!([S: Connection] ReadHalf<'_, S>, self => self.stream().bytes());
-writes!([S: Connection] OwnedWriteHalf<S>, self => self.stream().bytes(), unless_ended(self.stream().end(Shutdown::Write)));
-writes!([S: Connection] WriteHalf<'_, S>, self => self.stream().bytes(), unless_ended(self.stream().end(Shutdown::Write)));
+writes!([S: Connection] OwnedWriteHalf<S>, self => self.stream().bytes(),
+    unless_ended(self.stream().end(Shutdown::Write)));
+writes!([S: Connection] WriteHalf<'_, S>, self => self.stream().bytes(),
+    unless_ended(self.stream().end(Shutdown::Write)));
 
 /// A connection that the peer has reset has no direction left to end, which is what was wanted.
 fn unless_ended(shut_down: io::Result<()>) -> io::Result<()> {

@@ -40,8 +40,8 @@ enum Closing {
 /// # Errors
 ///
 /// Those of `close(2)`; the descriptor is gone nevertheless. Only if the kernel itself gives
-/// `ECANCELED`, because it is linked to an operation that fails, the descriptor stays open for ever:
-/// nobody can tell then whether the number is still its own.
+/// `ECANCELED`, because it is linked to an operation that fails, the descriptor stays open for
+/// ever: nobody can tell then whether the number is still its own.
 /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if there are other owners, such as operations
 /// under way: it is closed when the last of them goes.
 ///
