@@ -197,7 +197,9 @@ fn buffered_streams_allocate_nothing_once_they_run() {
         echo.await.unwrap();
         allocations
     });
-    // Threads of the harness and of the pool may have done something of their own.
-    assert!(allocations < 20, "{allocations} allocations in 2000 rounds");
+    // Threads of the harness and of the pool may have done something of their own. For
+    // AddressSanitizer memory is not kept for the next operation: it shall see who comes too late.
+    let is_kept = cfg!(not(ringpool_asan));
+    assert!(!is_kept || allocations < 20, "{allocations} allocations in 2000 rounds");
     println!("{allocations} allocations in 2000 rounds");
 }

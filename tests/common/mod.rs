@@ -71,6 +71,13 @@ pub(crate) fn lacks<T>(result: &std::io::Result<T>) -> bool {
     error.inspect(|error| skip(&error.to_string())).is_some()
 }
 
+/// The first two numbers of the kernel's release, for what cannot be asked for in another way.
+pub(crate) fn kernel_version() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("procfs is there");
+    let mut numbers = release.split('.').map_while(|number| number.parse().ok());
+    (numbers.next().expect("a version"), numbers.next().expect("a second number"))
+}
+
 /// Whether this is an emulated computer, where a second's work takes a minute.
 pub(crate) fn is_emulated() -> bool {
     std::env::var_os("RINGPOOL_EMULATED").is_some()

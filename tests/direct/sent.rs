@@ -143,7 +143,7 @@ fn a_send_that_is_dropped_on_another_thread_leaves_nothing_there() {
     let _limit = limit();
     let pool = pool_with_places(2, 2);
     let there = pool.runtime(1);
-    for _ in 0..50 {
+    for _ in 0..rounds_of_closes(50) {
         let reader = pool.block_on(async {
             let (reader, direct) = watched().await;
             let target = there.clone();
@@ -197,7 +197,7 @@ fn rings_that_send_to_each_other_do_not_wait_for_ever() {
         .map(|number| {
             let (from, to) = (pool.runtime(number % 2), pool.runtime((number + 1) % 2));
             spawn_on(&from, async move {
-                for _ in 0..100 {
+                for _ in 0..rounds_of_closes(100) {
                     let (reader, direct) = watched().await;
                     let sent = direct.send_to(&to).await.unwrap();
                     drop(direct);

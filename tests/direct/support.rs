@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 use ringpool::Pool;
 use ringpool::op::{self, DirectFd, SharedFd};
 
+use crate::common::kernel_version;
+
 /// A pool whose rings have tables of so many places.
 pub(crate) fn pool_with_places(threads: usize, places: u32) -> Pool {
     Pool::builder().threads(threads).direct_descriptors(places).build().expect("a pool")
@@ -17,10 +19,7 @@ pub(crate) fn pool_with_places(threads: usize, places: u32) -> Pool {
 /// How often to repeat what waits until a file that was in a table is closed: Linux before 6.4
 /// takes up to a second for each.
 pub(crate) fn rounds_of_closes(count: usize) -> usize {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("procfs is there");
-    let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
-    let version = (numbers.next().expect("a version"), numbers.next().expect("a second number"));
-    if version < (6, 4) { count.min(5) } else { count }
+    if kernel_version() < (6, 4) { count.min(5) } else { count }
 }
 
 /// Takes one place of the current ring's table.
