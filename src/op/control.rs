@@ -11,6 +11,9 @@ pub const DESCRIPTORS_MAX: usize = 253;
 /// `SCM_PIDFD`, which libc does not know on all platforms. Since Linux 6.5.
 const SCM_PIDFD: i32 = 4;
 
+/// `SOL_RDS`, which libc does not know.
+const SOL_RDS: i32 = 276;
+
 /// The room that [`DESCRIPTORS_MAX`] descriptors take, and the sender's credentials and process,
 /// which come before them where the socket is told to ask for them.
 pub(crate) const DESCRIPTORS_ROOM: usize =
@@ -65,10 +68,15 @@ impl ControlMessages {
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for `SCM_RIGHTS`, for which there is
-    /// [`add_descriptors`](Self::add_descriptors).
+    /// [`add_descriptors`](Self::add_descriptors), and for all of RDS, whose messages point to
+    /// memory.
     pub fn add(&mut self, level: i32, kind: i32, data: &[u8]) -> io::Result<()> {
         if (level, kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
             let message = "numbers of descriptors do not keep them open: use `add_descriptors`";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        if level == SOL_RDS {
+            let message = "messages of RDS point to memory that nobody keeps for the kernel";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         self.push(level, kind, data);
