@@ -7,8 +7,8 @@
 //!
 //! # What there is
 //!
-//! What the C++ runtime condy has of io_uring, where it is here, and which of the tests compares it
-//! with the same system call, or else why it is left out.
+//! What the C++ runtime condy has of io_uring, where it is here, and which tests look at it,
+//! or else why it is left out.
 //!
 //! | condy | here | tests, or why not |
 //! |---|---|---|
@@ -31,7 +31,8 @@
 //! | `send_zc`, `sendto_zc`, `sendmsg_zc` | the same | `zero_copy.rs`, `operations/direct_sockets.rs` |
 //! | `send_zc` and others with registered buffers | the same functions, which look up the pages for each send | `zero_copy.rs` |
 //! | `cmd_sock` | `setsockopt`, `getsockopt`, `siocinq`, `siocoutq` | `socket_options.rs` |
-//! | `cmd_getsockname`, zero copy reception, `cmd_zone_reset_all` | left out | newer than Linux 6.18 |
+//! | `cmd_getsockname`, `cmd_zone_reset_all` | left out | newer than Linux 6.18 |
+//! | zero copy reception | left out | it takes over a queue of a network card, and rings with large completions |
 //! | `uring_cmd`, `cmd_discard` | `uring_cmd`, which is `unsafe` | `operations/commands.rs` |
 //! | `uring_cmd_multishot` | left out | a driver decides what it is; a [`MultishotOperation`](super::MultishotOperation) of one's own |
 //! | `nop128`, `uring_cmd128` | left out | entries of twice the size, which the rings of a pool do not have |
