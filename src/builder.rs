@@ -134,6 +134,14 @@ impl Builder {
         self
     }
 
+    /// How many threads the kernel may start for each ring, for what it cannot do without blocking:
+    /// `bounded` ones for files and block devices, `unbounded` ones for everything else, such as
+    /// what is [forced](crate::op::Op::force_async) to them; each 1 to 32,768. By default 4 and 16.
+    pub fn io_workers(mut self, bounded: u32, unbounded: u32) -> Self {
+        self.ring.io_workers = [bounded, unbounded];
+        self
+    }
+
     /// How long a ring that runs out of work looks on for messages before it sleeps, if messages
     /// have been coming so quickly that it pays; zero is never. By default 50 µs.
     pub fn spin_before_sleep(mut self, limit: Duration) -> Self {

@@ -3,6 +3,8 @@
 //! The allocator of this process is counted, so one test runs at a time.
 
 mod common;
+#[path = "memory/mixed.rs"]
+mod mixed;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -12,6 +12,10 @@ mod clocks;
 #[path = "operations/commands.rs"]
 mod commands;
 mod common;
+#[path = "operations/direct_files.rs"]
+mod direct_files;
+#[path = "operations/direct_sockets.rs"]
+mod direct_sockets;
 #[path = "operations/epoll.rs"]
 mod epoll;
 #[path = "operations/flags.rs"]

@@ -366,3 +366,16 @@ fn asking_for_a_ring_that_is_not_there_panics() {
     assert!(said.contains("no ring 2 in a pool of 2"), "{said}");
     assert!(pool.shutdown(Duration::from_secs(30)).is_ok());
 }
+
+#[test]
+fn limits_to_the_threads_of_the_kernel_are_taken_or_refused_by_name() {
+    let _limit = limit();
+    let pool = Pool::builder().threads(1).io_workers(1, 2).build().unwrap();
+    pool.block_on(async { nop().force_async().await }).unwrap();
+    for (bounded, unbounded) in [(0, 1), (1, 0), (32_769, 1)] {
+        let builder = Pool::builder().threads(1).io_workers(bounded, unbounded);
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("io_workers"), "{error}");
+    }
+}

@@ -8,7 +8,7 @@ use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, TcpStream, UnixSt
 use crate::io::Duplex;
 use crate::stream::{reads, writes};
 
-/// Reading from what has, or leads to, a connection; the connection keeps the read under way.
+/// What leads to a whole connection; the connection keeps what is under way.
 macro_rules! connections {
     ($($connection:ty),+) => {$(
         reads!([] $connection, self => self.bytes());
@@ -27,10 +27,8 @@ macro_rules! connections {
 connections!(TcpStream, UnixStream);
 reads!([S: Connection] OwnedReadHalf<S>, self => self.stream().bytes());
 reads!([S: Connection] ReadHalf<'_, S>, self => self.stream().bytes());
-writes!([S: Connection] OwnedWriteHalf<S>, self => self.stream().bytes(),
-    unless_ended(self.stream().end(Shutdown::Write)));
-writes!([S: Connection] WriteHalf<'_, S>, self => self.stream().bytes(),
-    unless_ended(self.stream().end(Shutdown::Write)));
+writes!([S: Connection] OwnedWriteHalf<S>, self => self.stream().bytes(), end(self.stream()));
+writes!([S: Connection] WriteHalf<'_, S>, self => self.stream().bytes(), end(self.stream()));
 
 /// A connection that the peer has reset has no direction left to end, which is what was wanted.
 fn unless_ended(shut_down: io::Result<()>) -> io::Result<()> {
@@ -38,4 +36,9 @@ fn unless_ended(shut_down: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }
+}
+
+/// Ends the writing direction.
+fn end(connection: &impl Connection) -> io::Result<()> {
+    unless_ended(connection.end(Shutdown::Write))
 }

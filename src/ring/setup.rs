@@ -10,8 +10,8 @@ use super::features::{Features, missing_feature_bit};
 use super::registered::RegisteredRing;
 use super::setup_error::{SetupError, explain};
 
-/// How many kernel threads a ring's thread may have for what cannot be done without blocking:
-/// on files and block devices, and on everything else.
+/// How many kernel threads a ring's thread may have by default for what cannot be done without
+/// blocking: on files and block devices, and on everything else.
 ///
 /// The kernel's own caps are four times the processors and the user's limit on processes, per
 /// thread of the pool: one burst of blocking requests would start thousands.
@@ -23,6 +23,8 @@ const SUBMISSION_ENTRIES_MAX: u32 = 32_768;
 const COMPLETION_ENTRIES_MAX: u32 = 65_536;
 /// The kernel's largest table of files.
 const DIRECT_DESCRIPTORS_MAX: u32 = 1 << 20;
+/// More than any kernel starts; what is above its own limit it lowers to that.
+const IO_WORKERS_MAX: u32 = 32_768;
 
 /// How large a ring is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct RingOptions {
     pub(crate) completion_entries: u32,
     /// How many files fit into its table, if it is ever needed.
     pub(crate) direct_descriptors: u32,
+    /// How many kernel threads it may have, as [`IO_WORKERS`].
+    pub(crate) io_workers: [u32; 2],
 }
 
 impl Default for RingOptions {
@@ -43,7 +47,12 @@ impl Default for RingOptions {
     /// which Linux 6.18 counts as locked memory of an unprivileged user: the usual limit of
     /// 8 MiB bears 97 such rings.
     fn default() -> Self {
-        Self { submission_entries: 256, completion_entries: 4096, direct_descriptors: 1024 }
+        Self {
+            submission_entries: 256,
+            completion_entries: 4096,
+            direct_descriptors: 1024,
+            io_workers: IO_WORKERS,
+        }
     }
 }
 
@@ -57,6 +66,9 @@ impl RingOptions {
         check("submission_entries", self.submission_entries, 1, SUBMISSION_ENTRIES_MAX)?;
         check("completion_entries", self.completion_entries, 1, COMPLETION_ENTRIES_MAX)?;
         check("direct_descriptors", self.direct_descriptors, 1, DIRECT_DESCRIPTORS_MAX)?;
+        for workers in self.io_workers {
+            check("io_workers", workers, 1, IO_WORKERS_MAX)?;
+        }
         let submissions = self.submission_entries.next_power_of_two();
         let completions = self.completion_entries.next_power_of_two();
         check("completion_entries", completions, submissions, COMPLETION_ENTRIES_MAX)
@@ -91,7 +103,7 @@ pub(crate) fn open(options: &RingOptions) -> Result<OpenRing, SetupError> {
     }
     let features = Features::detect(&ring, no_sqarray).map_err(diagnose)?;
     // A kernel that refuses the caps keeps its own, which are larger: nothing fails for it.
-    let _ = ring.submitter().register_iowq_max_workers(&mut IO_WORKERS.clone());
+    let _ = ring.submitter().register_iowq_max_workers(&mut options.io_workers.clone());
     let registered = RegisteredRing::register(&ring).ok();
     let direct_descriptors = options.direct_descriptors;
     Ok(OpenRing { ring, features, registered, direct_descriptors })
@@ -225,11 +237,14 @@ mod tests {
 
     #[test]
     fn the_io_workers_of_an_opened_ring_are_capped() {
-        let opened = open(&RingOptions::default()).expect("io_uring works here");
-        let mut before = [0, 0];
-        let submitter = opened.ring.submitter();
-        submitter.register_iowq_max_workers(&mut before).expect("zeros only ask");
-        assert_eq!(before, IO_WORKERS);
+        for io_workers in [IO_WORKERS, [1, 2]] {
+            let options = RingOptions { io_workers, ..RingOptions::default() };
+            let opened = open(&options).expect("io_uring works here");
+            let mut before = [0, 0];
+            let submitter = opened.ring.submitter();
+            submitter.register_iowq_max_workers(&mut before).expect("zeros only ask");
+            assert_eq!(before, io_workers);
+        }
     }
 
     #[test]

@@ -63,27 +63,29 @@ fn what_has_no_ranges_or_may_not_be_written_is_not_reserved() {
     });
 }
 
+/// Writes ranges of `fd` to the disk, with every set of flags, and those of `std_fd`.
+pub(crate) async fn compare_sync_file_range(fd: &impl Descriptor, std_fd: &impl AsRawFd) {
+    for flags in 0..16 {
+        for (offset, len) in [(0, 0), (4096, 4096), (1 << 40, 7), (1 << 63, 1)] {
+            let (std_fd, std_len) = (std_fd.as_raw_fd(), i64::from(len));
+            // SAFETY: only numbers are passed.
+            let done = unsafe { libc::sync_file_range(std_fd, offset as i64, std_len, flags) };
+            let theirs = called(done);
+            let ours = op::sync_file_range(fd, offset, len, flags).await;
+            assert_same(ours.map(|()| 0_u64), theirs, (flags, offset, len));
+        }
+    }
+}
+
 #[test]
 fn a_range_is_written_to_the_disk_with_the_flags_of_sync_file_range() {
     let _limit = limit();
     let scratch = Scratch::new();
     let path = scratch.file("file", [7; 100_000]);
-    let std_file = open(&path);
     let fd = SharedFd::from(OwnedFd::from(open(&path)));
     let (reader, _writer) = pipe();
     Pool::new(1).block_on(async {
-        for flags in 0..16 {
-            for (offset, len) in [(0, 0), (4096, 4096), (1 << 40, 7), (1 << 63, 1)] {
-                // SAFETY: only numbers are passed.
-                let done = unsafe {
-                    let fd = std_file.as_raw_fd();
-                    libc::sync_file_range(fd, offset as i64, i64::from(len), flags)
-                };
-                let theirs = called(done);
-                let ours = op::sync_file_range(&fd, offset, len, flags).await;
-                assert_same(ours.map(|()| 0_u64), theirs, (flags, offset, len));
-            }
-        }
+        compare_sync_file_range(&fd, &open(&path)).await;
         let error = errno_of(op::sync_file_range(&reader, 0, 0, 0).await);
         assert_eq!(error, libc::ESPIPE);
     });

@@ -262,7 +262,7 @@ fn credentials_come_as_the_kernel_has_them() {
 
 #[test]
 fn a_receive_without_room_for_bytes_leaves_those_of_an_earlier_one() {
-    let _limit = limit();
+    let (_alone, _limit) = (alone(), limit());
     Pool::new(1).block_on(async {
         let (here, there) = UnixStream::pair().unwrap();
         for _ in 0..10 {

@@ -41,7 +41,8 @@ const OUT_LEN: usize = 16;
 /// bytes more, and has the rest for the payload. A longer message is cut off, and
 /// [says so](Message::is_truncated). `flags` are those of recvmsg(2), except for
 /// [`MSG_TRUNC`](libc::MSG_TRUNC), which is ignored. As [`recv_multishot`](super::recv_multishot)
-/// otherwise; the pool must not be [incremental](crate::buf::BufferPoolBuilder::incremental).
+/// otherwise, also in that an empty message of a direct descriptor is taken for the end; the pool
+/// must not be [incremental](crate::buf::BufferPoolBuilder::incremental).
 ///
 /// # Errors
 ///
