@@ -30,7 +30,7 @@ where
 }
 
 /// Makes the call on the standard library's view of an open file.
-pub(super) fn with_std<T>(fd: &SharedFd, call: impl FnOnce(&std::fs::File) -> T) -> T {
+pub(crate) fn with_std<T>(fd: &SharedFd, call: impl FnOnce(&std::fs::File) -> T) -> T {
     // SAFETY: the descriptor stays open as long as `fd` is borrowed, and the view never closes it.
     let file = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(fd.as_raw_fd()) });
     call(&file)

@@ -39,6 +39,7 @@ use std::io;
 use std::path::Path;
 
 pub use atomic::{AtomicFile, write_atomic};
+pub(crate) use blocking::with_std;
 pub use copy::copy;
 pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;

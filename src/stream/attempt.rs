@@ -23,6 +23,9 @@ pub(super) trait Direction<B> {
     const EVENTS: libc::c_short;
     const LOOKS_FIRST: bool;
 
+    /// See [`Flow::may_stop`].
+    fn may_stop(fd: &SharedFd) -> bool;
+
     /// One transfer; of all there is if the kernel can and `moves_all` says so.
     fn begin(fd: &SharedFd, buffer: B, moves_all: bool) -> Op<Self::Transfer>;
 }
@@ -35,6 +38,10 @@ impl<F: Flow, B: IoBufMut> Direction<B> for Inward<F> {
 
     const EVENTS: libc::c_short = libc::POLLIN;
     const LOOKS_FIRST: bool = F::LOOKS_FIRST;
+
+    fn may_stop(fd: &SharedFd) -> bool {
+        F::may_stop(fd)
+    }
 
     fn begin(fd: &SharedFd, buffer: B, _: bool) -> Op<F::Receive<B>> {
         F::receive(fd, buffer)
@@ -49,6 +56,10 @@ impl<F: Flow, B: IoBuf> Direction<B> for Outward<F> {
 
     const EVENTS: libc::c_short = libc::POLLOUT;
     const LOOKS_FIRST: bool = false;
+
+    fn may_stop(fd: &SharedFd) -> bool {
+        F::may_stop(fd)
+    }
 
     fn begin(fd: &SharedFd, buffer: B, moves_all: bool) -> Op<F::Send<B>> {
         F::send(fd, buffer, moves_all)
@@ -164,13 +175,13 @@ impl<D: Direction<B>, B> Attempt<D, B> {
 
     /// Nobody awaits it any more: it ends as soon as it can, without beginning anew. The buffer,
     /// if nothing is under way.
-    pub(super) fn give_up(mut self, is_stopped: bool) -> Result<Self, B> {
+    pub(super) fn give_up(mut self, fd: &SharedFd, is_stopped: bool) -> Result<Self, B> {
         if mem::replace(&mut self.is_given_up, true) {
             return Ok(self);
         }
         match self.state {
             State::Wait(_, buffer) => Err(buffer),
-            State::Transfer(transfer) if is_stopped => {
+            State::Transfer(transfer) if is_stopped && D::may_stop(fd) => {
                 self.state = State::Transfer(transfer.cancel());
                 Ok(self)
             }

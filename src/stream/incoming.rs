@@ -77,11 +77,11 @@ impl<F: Flow> Incoming<F> {
     }
 
     /// Tells a read of [`poll_read`](super::Stream::poll_read) to end.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn stop(&mut self, fd: &SharedFd) {
         self.parked = match self.parked.take() {
             Some(Earlier::Polled(Parked { stage: Stage::InFlight(read), taken })) => {
                 let in_flight = |read| Parked { stage: Stage::InFlight(read), taken };
-                read.give_up(true).ok().map(in_flight).map(Earlier::Polled)
+                read.give_up(fd, true).ok().map(in_flight).map(Earlier::Polled)
             }
             other => other,
         };
@@ -89,7 +89,7 @@ impl<F: Flow> Incoming<F> {
 
     /// See [`Stream::poll_unread`](super::Stream::poll_unread).
     pub(super) fn poll_unread(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<usize> {
-        self.stop();
+        self.stop(fd);
         let Some(parked) = &mut self.parked else { return Poll::Ready(0) };
         parked.poll_ended(fd, cx).map(|()| self.left().len())
     }

@@ -22,9 +22,11 @@ use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
 use std::task::{Context, Poll};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut};
+use crate::fs::with_std;
 use crate::op::parked::Slot;
 use crate::op::{self, Op, Operation, SharedFd};
 
@@ -45,6 +47,13 @@ pub trait Flow: Send + Sync + 'static {
     /// Whether a read waits by a poll from the beginning, so that one which is stopped while it
     /// waits cannot have taken anything.
     const LOOKS_FIRST: bool = false;
+
+    /// Whether a transfer that is under way may be stopped. Not so where it ends by itself: before
+    /// Linux 6.12 or so, a read of a file that is stopped after its first part gives that part, but
+    /// does not move the position.
+    fn may_stop(_: &SharedFd) -> bool {
+        true
+    }
 
     /// What takes bytes out.
     type Receive<B: IoBufMut>: Operation<Output = BufResult<usize, B>>;
@@ -110,6 +119,12 @@ pub(crate) type InCompany = Plain<false, true>;
 impl<const KEEPS: bool, const LOOKS: bool> Flow for Plain<KEEPS, LOOKS> {
     const KEEPS_READING: bool = KEEPS;
     const LOOKS_FIRST: bool = LOOKS;
+
+    fn may_stop(fd: &SharedFd) -> bool {
+        let metadata = with_std(fd, std::fs::File::metadata);
+        let kind = metadata.map(|metadata| metadata.file_type());
+        !kind.is_ok_and(|kind| kind.is_file() || kind.is_block_device())
+    }
 
     type Receive<B: IoBufMut> = op::Read<B>;
     type Send<B: IoBuf> = op::Write<B>;

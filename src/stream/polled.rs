@@ -49,7 +49,7 @@ impl<F: Flow> Stream<F> {
     pub(crate) fn stop_reading(&self) {
         let Some(mut incoming) = self.incoming.claim() else { return };
         if !F::KEEPS_READING {
-            incoming.stop();
+            incoming.stop(&self.fd);
         }
     }
 

@@ -155,7 +155,7 @@ impl<F: Flow, B: IoBufMut> Drop for Reading<'_, F, B> {
         };
         let Receiving { mut claim, attempt, done } = receiving;
         // Bytes that are there already must not wait for more to come.
-        let stage = match attempt.give_up(!F::KEEPS_READING || done > 0) {
+        let stage = match attempt.give_up(self.fd, !F::KEEPS_READING || done > 0) {
             Ok(attempt) => Stage::InFlight(attempt),
             Err(rest) if done > 0 => Stage::Ended(rest, None),
             Err(_) => return,
