@@ -17,7 +17,7 @@ use ringpool::pipe::{self, PipeReader, PipeWriter};
 use ringpool::time::timeout;
 use ringpool::{Pool, run_on, spawn, spawn_blocking, spawn_on, switch_to, yield_now};
 
-use common::{Count, limit, until};
+use common::{Count, limit, rounds, until};
 use support::{Counted, Scratch, assert_same_error};
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -67,6 +67,7 @@ fn what_goes_in_comes_out_and_then_the_end() {
 #[test]
 fn no_byte_is_lost_to_reads_that_are_dropped_on_any_ring() {
     let (_alone, _limit) = (alone(), limit());
+    let numbers: u16 = rounds(2000) as u16;
     let before = open_fds();
     {
         let pool = Pool::new(2);
@@ -74,7 +75,7 @@ fn no_byte_is_lost_to_reads_that_are_dropped_on_any_ring() {
         pool.block_on(async {
             let (reader, writer) = pipe::pipe().unwrap();
             let writing = spawn_on(&there, async move {
-                for number in 0..2000_u16 {
+                for number in 0..numbers {
                     writer.write_all(number.to_le_bytes()).await.unwrap();
                     if number % 16 == 0 {
                         yield_now().await;
@@ -108,7 +109,7 @@ fn no_byte_is_lost_to_reads_that_are_dropped_on_any_ring() {
             }
             writing.await.unwrap();
             println!("{dropped} reads were dropped");
-            let expected: Vec<u8> = (0..2000_u16).flat_map(u16::to_le_bytes).collect();
+            let expected: Vec<u8> = (0..numbers).flat_map(u16::to_le_bytes).collect();
             assert!(received == expected, "{} bytes came", received.len());
         });
     }
