@@ -17,11 +17,12 @@
 //! A [`Runtime`](crate::Runtime) handle keeps its mailbox from being reused, so what is sent while
 //! there is a handle never reaches another owner.
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use crate::context;
+use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
 use crate::primitives::lock;
 use crate::ring::doorbell;
@@ -67,6 +68,45 @@ impl Mailbox {
         }
         Ok(())
     }
+}
+
+/// Work for a ring's own thread, under way to it.
+#[repr(C)]
+struct Errand<F> {
+    node: Node,
+    work: F,
+}
+
+impl Mailbox {
+    /// Does something on the ring's own thread: at once if that is the calling one, and else when
+    /// the message comes in. If the ring has stopped, the work is dropped.
+    pub(crate) fn run_at_home<F: FnOnce(&Local) + Send + 'static>(&'static self, work: F) {
+        if std::ptr::eq(self, context::here()) {
+            return context::with(|local| work(local.expect("the thread has a ring")));
+        }
+        let errand = Box::new(Errand { node: Node::new(deliver_errand::<F>), work });
+        let errand = NonNull::from(Box::leak(errand));
+        // SAFETY: a field of the errand, whose address leads back to all of it.
+        let node = unsafe { NonNull::new_unchecked(&raw mut (*errand.as_ptr()).node) };
+        // SAFETY: the errand stays until it is delivered, and is sent once.
+        if unsafe { self.send(node) }.is_err() {
+            // SAFETY: it was not sent, so it is ours.
+            drop(unsafe { Box::from_raw(errand.as_ptr()) });
+        }
+    }
+}
+
+/// An errand came out of our inbox.
+///
+/// # Safety
+///
+/// As for every function given to `Node::new`: `node` is the node it was given for.
+unsafe fn deliver_errand<F: FnOnce(&Local)>(node: NonNull<Node>) {
+    // SAFETY: this function is only ever given to the `node` of such an errand.
+    let errand = unsafe { node.byte_sub(offset_of!(Errand<F>, node)) }.cast::<Errand<F>>();
+    // SAFETY: it was leaked to be sent, and comes out once.
+    let Errand { work, .. } = *unsafe { Box::from_raw(errand.as_ptr()) };
+    context::with(|local| work(local.expect("messages are delivered on a ring's thread")));
 }
 
 /// The descriptors of a ring's bell, and who is using them.

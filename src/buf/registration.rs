@@ -1,14 +1,11 @@
 //! One ring's knowledge of a set of registered buffers.
 
 use std::io;
-use std::mem::offset_of;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::AlignedBuf;
 use super::arena::vector_of;
 use crate::context;
-use crate::inbox::Node;
 use crate::op::not_on_a_ring;
 use crate::ring::Bank;
 use crate::runtime::Shared;
@@ -62,46 +59,10 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let is_home = std::ptr::eq(self.ring.mailbox, context::here());
-        if is_home {
-            return unregister(self.place);
-        }
-        let message = Message { node: Node::new(deliver_unregister), place: self.place };
-        let message = NonNull::from(Box::leak(Box::new(message)));
-        // SAFETY: a field of the message, whose address leads back to all of it.
-        let node = unsafe { NonNull::new_unchecked(&raw mut (*message.as_ptr()).node) };
-        // SAFETY: the message stays until it is delivered, and is sent once.
-        if unsafe { self.ring.mailbox.send(node) }.is_err() {
-            // The ring has stopped, and its table goes with it.
-            // SAFETY: it was not sent, so it is ours.
-            drop(unsafe { Box::from_raw(message.as_ptr()) });
-        }
+        let place = self.place;
+        // The table of a ring that has stopped is gone.
+        self.ring
+            .mailbox
+            .run_at_home(move |local| local.ring.borrow_mut().unregister_memory(place));
     }
-}
-
-/// Gives back a place of the calling thread's ring.
-fn unregister(place: u16) {
-    context::with(|local| {
-        local.inspect(|local| local.ring.borrow_mut().unregister_memory(place));
-    });
-}
-
-/// Asks a ring to unregister buffers.
-#[repr(C)]
-struct Message {
-    node: Node,
-    place: u16,
-}
-
-/// A message to unregister buffers came out of our inbox.
-///
-/// # Safety
-///
-/// As for every function given to `Node::new`: `node` is the node it was given for.
-unsafe fn deliver_unregister(node: NonNull<Node>) {
-    // SAFETY: this function is only ever given to the `node` of a message.
-    let message = unsafe { node.byte_sub(offset_of!(Message, node)) }.cast::<Message>();
-    // SAFETY: it was leaked to be sent, and comes out once.
-    let message = unsafe { Box::from_raw(message.as_ptr()) };
-    unregister(message.place);
 }

@@ -6,13 +6,9 @@
 
 use std::fmt;
 use std::io;
-use std::mem::offset_of;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::Runtime;
-use crate::context;
-use crate::inbox::Node;
 use crate::runtime::Shared;
 
 /// A file in the table of one ring: a *direct descriptor*, which spares the kernel a look-up in
@@ -142,45 +138,8 @@ impl Drop for Place {
         if self.is_given_away {
             return;
         }
-        let is_home = std::ptr::eq(self.ring.mailbox, context::here());
-        if is_home {
-            return close(self.slot);
-        }
-        let message = Box::new(CloseMessage { node: Node::new(deliver_close), slot: self.slot });
-        let message = NonNull::from(Box::leak(message));
-        // SAFETY: a field of the message, whose address leads back to all of it.
-        let node = unsafe { NonNull::new_unchecked(&raw mut (*message.as_ptr()).node) };
-        // SAFETY: the message stays until it is delivered, and is sent once.
-        if unsafe { self.ring.mailbox.send(node) }.is_err() {
-            // The ring has stopped, and its files are closed.
-            // SAFETY: it was not sent, so it is ours.
-            drop(unsafe { Box::from_raw(message.as_ptr()) });
-        }
+        let slot = self.slot;
+        // The files of a ring that has stopped are closed.
+        self.ring.mailbox.run_at_home(move |local| local.ring.borrow_mut().close_direct(slot));
     }
-}
-
-/// Closes a file of the calling thread's ring.
-fn close(slot: u32) {
-    context::with(|local| {
-        local.inspect(|local| local.ring.borrow_mut().close_direct(slot));
-    });
-}
-
-#[repr(C)]
-struct CloseMessage {
-    node: Node,
-    slot: u32,
-}
-
-/// A message to close a file came out of our inbox.
-///
-/// # Safety
-///
-/// As for every function given to `Node::new`: `node` is the node it was given for.
-unsafe fn deliver_close(node: NonNull<Node>) {
-    // SAFETY: this function is only ever given to the `node` of a message.
-    let message = unsafe { node.byte_sub(offset_of!(CloseMessage, node)) }.cast::<CloseMessage>();
-    // SAFETY: it was leaked to be sent, and comes out once.
-    let message = unsafe { Box::from_raw(message.as_ptr()) };
-    close(message.slot);
 }

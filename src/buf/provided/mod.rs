@@ -15,7 +15,6 @@
 mod lease;
 mod returns;
 
-use std::mem::{self, offset_of};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,7 +26,6 @@ use returns::Returns;
 
 use crate::Runtime;
 use crate::context::{self, Local};
-use crate::inbox::Node;
 use crate::primitives::atomic::{AtomicU32, Ordering};
 use crate::ring::provided::{BUFFERS_MAX, GroupOptions, Pages, Taken};
 use crate::runtime::Shared;
@@ -380,53 +378,19 @@ impl SharedPool {
 
 impl Drop for SharedPool {
     fn drop(&mut self) {
-        let group = self.group;
-        let withdrawn = self.at_home(|local| local.ring.borrow_mut().withdraw_group(group));
-        if withdrawn.is_some() {
-            return;
-        }
-        let Some(memory) = self.memory.take() else { return };
-        let node = Node::new(deliver_withdrawal);
-        let message = NonNull::from(Box::leak(Box::new(Withdrawal { node, group, memory })));
-        // SAFETY: a field of the message, whose address leads back to all of it.
-        let node = unsafe { NonNull::new_unchecked(&raw mut (*message.as_ptr()).node) };
-        // SAFETY: the message stays until it is delivered, and is sent once.
-        if unsafe { self.ring.mailbox.send(node) }.is_err() {
-            // The ring has stopped. Nothing in flight uses the pool, or it would own it.
-            // SAFETY: it was not sent, so it is ours.
-            drop(unsafe { Box::from_raw(message.as_ptr()) });
-        }
+        let (group, memory) = (self.group, self.memory.take());
+        // If the ring has stopped, nothing in flight uses the pool, or it would own it.
+        self.ring.mailbox.run_at_home(move |local| {
+            local.ring.borrow_mut().withdraw_group(group);
+            // Only now.
+            drop(memory);
+        });
     }
 }
 
 /// The user's code runs: nothing may be locked or borrowed.
 fn wake_all(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(run::wake);
-}
-
-/// Tells home that nobody uses a group any more, and keeps its memory until then.
-#[repr(C)]
-struct Withdrawal {
-    node: Node,
-    group: u16,
-    memory: Pages,
-}
-
-/// A message to withdraw a group came out of our inbox.
-///
-/// # Safety
-///
-/// As for every function given to `Node::new`: `node` is the node it was given for.
-unsafe fn deliver_withdrawal(node: NonNull<Node>) {
-    // SAFETY: this function is only ever given to the `node` of a message.
-    let message = unsafe { node.byte_sub(offset_of!(Withdrawal, node)) }.cast::<Withdrawal>();
-    // SAFETY: it was leaked to be sent, and comes out once.
-    let message = unsafe { Box::from_raw(message.as_ptr()) };
-    context::with(|local| {
-        local.inspect(|local| local.ring.borrow_mut().withdraw_group(message.group));
-    });
-    // Only now.
-    mem::drop(message.memory);
 }
 
 #[cold]
