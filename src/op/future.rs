@@ -132,12 +132,9 @@ impl<O: Operation> Op<O> {
         let waker = cx.waker().clone();
         let mut fresh = Fresh::new(local, Types::<O>::VTABLE, waker, operation);
         // The ring sees to the drain itself.
-        let mut start = Start::new(local, flags - squeue::Flags::IO_DRAIN);
-        // The user's code, if the buffer is of a type of the user's.
-        let entry = fresh.content().entry(&mut start);
-        match entry.and_then(|entry| check_opcode(local, entry)) {
+        let flags = flags - squeue::Flags::IO_DRAIN;
+        match entry_of(local, &mut fresh, flags, |operation, start| operation.entry(start)) {
             Ok(entry) => {
-                let entry = entry.flags(start.flags()).user_data(user_data_of(fresh.cell()));
                 self.state = State::Ready(fresh);
                 Some(entry)
             }
@@ -238,9 +235,27 @@ impl<O: Operation> fmt::Debug for Op<O> {
     }
 }
 
+/// The entry of what is in a cell, made by `make` and ready to be submitted.
+///
+/// # Errors
+///
+/// Those of `make`; `Unsupported` if this kernel does not have the operation.
+#[inline]
+pub(super) fn entry_of<C>(
+    local: &Local,
+    fresh: &mut Fresh<C>,
+    flags: squeue::Flags,
+    make: impl FnOnce(&mut C, &mut Start<'_>) -> io::Result<squeue::Entry>,
+) -> io::Result<squeue::Entry> {
+    let mut start = Start::new(local, flags);
+    // The user's code, if the buffer is of a type of the user's.
+    let entry = check_opcode(local, make(fresh.content(), &mut start)?)?;
+    Ok(entry.flags(start.flags()).user_data(user_data_of(fresh.cell())))
+}
+
 /// The entry, if this kernel has its operation.
 #[inline]
-pub(super) fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<squeue::Entry> {
+fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<squeue::Entry> {
     let opcode = entry.get_opcode() as u8;
     if local.ring.borrow().features().operations.supports(opcode) {
         Ok(entry)
@@ -250,7 +265,7 @@ pub(super) fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<sq
 }
 
 #[inline]
-pub(super) fn user_data_of(cell: NonNull<CellHeader>) -> u64 {
+fn user_data_of(cell: NonNull<CellHeader>) -> u64 {
     crate::ring::UserData::Cell(cell).into_bits()
 }
 

@@ -42,7 +42,7 @@ use io_uring::{cqueue, squeue};
 use super::Start;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{cancelled, check_opcode, into_result, not_on_a_ring, stop, user_data_of};
+use super::future::{cancelled, entry_of, into_result, not_on_a_ring, stop};
 use super::shots::Shots;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
@@ -278,11 +278,9 @@ impl<M: MultishotOperation> Multishot<M> {
             let content = Armed { operation, shots, was_stopped: Cell::new(false) };
             let waker = Waker::noop().clone();
             let mut fresh = Fresh::new(local, Types::<M>::VTABLE, waker, content);
-            let mut start = Start::new(local, squeue::Flags::empty());
-            let entry = fresh.content().operation.entry(&mut start);
-            match entry.and_then(|entry| check_opcode(local, entry)) {
+            let flags = squeue::Flags::empty();
+            match entry_of(local, &mut fresh, flags, |armed, start| armed.operation.entry(start)) {
                 Ok(entry) => {
-                    let entry = entry.flags(start.flags()).user_data(user_data_of(fresh.cell()));
                     self.state = State::Armed(fresh.into_started());
                     local.counters().operations_started.add(1);
                     // SAFETY: the operation keeps what the entry points to, in the cell that its

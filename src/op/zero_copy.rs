@@ -26,7 +26,7 @@ use io_uring::{cqueue, squeue};
 
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{cancelled, check_opcode, into_result, not_on_a_ring, user_data_of};
+use super::future::{cancelled, entry_of, into_result, not_on_a_ring};
 use super::{Returning, Start};
 use crate::buf::BufError;
 use crate::completion::Outcome;
@@ -197,11 +197,10 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
         let content = Sent { operation, is_reported, first };
         let waker = Waker::noop().clone();
         let mut fresh = Fresh::new(local, Types::<S>::VTABLE, waker, content);
-        let mut start = Start::new(local, squeue::Flags::empty());
-        let entry = fresh.content().operation.entry(&mut start, manner);
-        match entry.and_then(|entry| check_opcode(local, entry)) {
+        let flags = squeue::Flags::empty();
+        let make = |sent: &mut Sent<S>, start: &mut Start<'_>| sent.operation.entry(start, manner);
+        match entry_of(local, &mut fresh, flags, make) {
             Ok(entry) => {
-                let entry = entry.flags(start.flags()).user_data(user_data_of(fresh.cell()));
                 let started = fresh.into_started();
                 local.counters().operations_started.add(1);
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
