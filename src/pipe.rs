@@ -22,12 +22,12 @@
 //! ```
 
 use std::future::Future;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::{fmt, io};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::{self, AnyFd, Descriptor, SharedFd};
+use crate::op::{self, SharedFd};
 use crate::stream::{ByPipe, Stream, reads, writes};
 
 /// A new pipe: the end to read from, and the end to write to.
@@ -292,23 +292,7 @@ macro_rules! an_end {
             }
         }
 
-        impl Descriptor for $end {
-            fn to_any_fd(&self) -> AnyFd {
-                self.stream.fd().to_any_fd()
-            }
-        }
-
-        impl AsFd for $end {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.stream.fd().as_fd()
-            }
-        }
-
-        impl AsRawFd for $end {
-            fn as_raw_fd(&self) -> RawFd {
-                self.stream.fd().as_raw_fd()
-            }
-        }
+        crate::op::has_descriptor!($end, self => self.stream.fd());
 
         impl fmt::Debug for $end {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

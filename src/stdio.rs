@@ -20,7 +20,7 @@
 //! ```
 
 use std::future::Future;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
@@ -30,7 +30,7 @@ use crate::Channel;
 use crate::buf::{BufResult, IoBuf, IoBufMut};
 use crate::channel::RecvFuture;
 use crate::io::{AsyncReadOwned, AsyncWriteOwned};
-use crate::op::{AnyFd, Descriptor, SharedFd};
+use crate::op::SharedFd;
 use crate::stream::{InCompany, Stream};
 
 /// What all handles of one of the three share.
@@ -349,23 +349,7 @@ macro_rules! a_handle {
             }
         }
 
-        impl Descriptor for $handle {
-            fn to_any_fd(&self) -> AnyFd {
-                self.0.stream.fd().to_any_fd()
-            }
-        }
-
-        impl AsFd for $handle {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.0.stream.fd().as_fd()
-            }
-        }
-
-        impl AsRawFd for $handle {
-            fn as_raw_fd(&self) -> RawFd {
-                self.0.stream.fd().as_raw_fd()
-            }
-        }
+        crate::op::has_descriptor!($handle, self => self.0.stream.fd());
 
         impl fmt::Debug for $handle {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

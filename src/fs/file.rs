@@ -1,7 +1,7 @@
 //! An open file.
 
 use std::fs::{FileTimes, Permissions};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::SystemTime;
 use std::{fmt, io};
@@ -12,7 +12,7 @@ use super::{Metadata, OpenOptions};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut};
 use crate::op::parked::Slot;
 use crate::op::rest::Rest;
-use crate::op::{self, AnyFd, Descriptor, Op, SharedFd};
+use crate::op::{self, Op, SharedFd};
 use crate::stream::{ByPosition, Stream};
 
 /// An open file.
@@ -453,20 +453,4 @@ impl From<std::fs::File> for File {
     }
 }
 
-impl Descriptor for File {
-    fn to_any_fd(&self) -> AnyFd {
-        self.shared_fd().to_any_fd()
-    }
-}
-
-impl AsFd for File {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shared_fd().as_fd()
-    }
-}
-
-impl AsRawFd for File {
-    fn as_raw_fd(&self) -> RawFd {
-        self.shared_fd().as_raw_fd()
-    }
-}
+crate::op::has_descriptor!(File, self => self.shared_fd());

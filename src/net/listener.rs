@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::{fmt, io};
@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::accepting::{Accepting, Acceptors, Connections};
 use super::address::{ToSocketAddrs, first_that_works, resolve};
 use super::{TcpStream, socket};
-use crate::op::{AnyFd, Descriptor, SharedFd};
+use crate::op::{SharedFd, has_descriptor};
 
 /// A TCP socket that accepts connections.
 ///
@@ -247,23 +247,7 @@ impl TcpListener {
     }
 }
 
-impl Descriptor for TcpListener {
-    fn to_any_fd(&self) -> AnyFd {
-        self.fd.to_any_fd()
-    }
-}
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
+has_descriptor!(TcpListener, self => &self.fd);
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

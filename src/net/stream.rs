@@ -2,14 +2,13 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::{fmt, io};
 
 use super::address::{ToSocketAddrs, resolve};
 use super::failed::FailedAddresses;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, WriteHalf, socket, split};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::{AnyFd, Descriptor, SharedFd, connect};
+use crate::op::{SharedFd, connect, has_descriptor};
 use crate::stream::{Stream, Tcp};
 
 /// A TCP connection.
@@ -314,23 +313,7 @@ impl split::sealed::Connection for TcpStream {
     }
 }
 
-impl Descriptor for TcpStream {
-    fn to_any_fd(&self) -> AnyFd {
-        self.stream.fd().to_any_fd()
-    }
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.fd().as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.stream.fd().as_raw_fd()
-    }
-}
+has_descriptor!(TcpStream, self => self.stream.fd());
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

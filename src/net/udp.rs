@@ -2,14 +2,14 @@
 
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::{fmt, io};
 
 use super::address::{ToSocketAddrs, first_that_works, resolve};
 use super::datagrams::{Datagrams, From as Sender};
 use super::socket;
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-use crate::op::{AnyFd, Descriptor, SharedFd};
+use crate::op::{SharedFd, has_descriptor};
 
 /// A UDP socket.
 ///
@@ -439,23 +439,7 @@ impl UdpSocket {
     }
 }
 
-impl Descriptor for UdpSocket {
-    fn to_any_fd(&self) -> AnyFd {
-        self.datagrams.fd().to_any_fd()
-    }
-}
-
-impl AsFd for UdpSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.datagrams.fd().as_fd()
-    }
-}
-
-impl AsRawFd for UdpSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.datagrams.fd().as_raw_fd()
-    }
-}
+has_descriptor!(UdpSocket, self => self.datagrams.fd());
 
 impl fmt::Debug for UdpSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

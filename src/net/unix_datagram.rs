@@ -1,7 +1,7 @@
 //! Unix sockets for datagrams.
 
 use std::future::Future;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram};
 use std::path::Path;
 use std::{fmt, io};
@@ -9,7 +9,7 @@ use std::{fmt, io};
 use super::datagrams::{Datagrams, From as Sender};
 use super::{Shutdown, socket};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
-use crate::op::{AnyFd, Descriptor, SharedFd, SocketAddress};
+use crate::op::{SharedFd, SocketAddress, has_descriptor};
 use crate::stream::ReceivedFds;
 
 /// A Unix socket for datagrams.
@@ -357,23 +357,7 @@ impl UnixDatagram {
     }
 }
 
-impl Descriptor for UnixDatagram {
-    fn to_any_fd(&self) -> AnyFd {
-        self.datagrams.fd().to_any_fd()
-    }
-}
-
-impl AsFd for UnixDatagram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.datagrams.fd().as_fd()
-    }
-}
-
-impl AsRawFd for UnixDatagram {
-    fn as_raw_fd(&self) -> RawFd {
-        self.datagrams.fd().as_raw_fd()
-    }
-}
+has_descriptor!(UnixDatagram, self => self.datagrams.fd());
 
 impl fmt::Debug for UnixDatagram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,14 @@
 //! Unix sockets that accept connections.
 
 use std::future::Future;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::path::Path;
 use std::{fmt, io};
 
 use super::accepting::{Accepting, Acceptors};
 use super::{UnixStream, socket};
-use crate::op::{AnyFd, Descriptor, SharedFd};
+use crate::op::{SharedFd, has_descriptor};
 
 /// A Unix socket that accepts connections.
 ///
@@ -140,23 +140,7 @@ impl UnixListener {
     }
 }
 
-impl Descriptor for UnixListener {
-    fn to_any_fd(&self) -> AnyFd {
-        self.fd.to_any_fd()
-    }
-}
-
-impl AsFd for UnixListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for UnixListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
+has_descriptor!(UnixListener, self => &self.fd);
 
 impl fmt::Debug for UnixListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

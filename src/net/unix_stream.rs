@@ -1,7 +1,6 @@
 //! Connections of Unix sockets.
 
 use std::future::Future;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::{SocketAddr, UnixStream as StdStream};
 use std::path::Path;
 use std::{fmt, io};
@@ -9,7 +8,7 @@ use std::{fmt, io};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{Shutdown, socket};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
-use crate::op::{AnyFd, Descriptor, SharedFd, SocketAddress, connect};
+use crate::op::{SharedFd, SocketAddress, connect, has_descriptor};
 use crate::stream::{ReceivedFds, Stream, Unix};
 
 /// A connection of Unix sockets.
@@ -385,23 +384,7 @@ impl split::sealed::Connection for UnixStream {
     }
 }
 
-impl Descriptor for UnixStream {
-    fn to_any_fd(&self) -> AnyFd {
-        self.stream.fd().to_any_fd()
-    }
-}
-
-impl AsFd for UnixStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.fd().as_fd()
-    }
-}
-
-impl AsRawFd for UnixStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.stream.fd().as_raw_fd()
-    }
-}
+has_descriptor!(UnixStream, self => self.stream.fd());
 
 impl fmt::Debug for UnixStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -116,3 +116,28 @@ impl From<DirectFd> for AnyFd {
         Self::Direct(fd)
     }
 }
+
+/// Gives a type that has a [`SharedFd`] the traits of descriptors.
+macro_rules! has_descriptor {
+    ($owner:ty, $this:ident => $fd:expr) => {
+        impl $crate::op::Descriptor for $owner {
+            fn to_any_fd(&$this) -> $crate::op::AnyFd {
+                $crate::op::Descriptor::to_any_fd($fd)
+            }
+        }
+
+        impl std::os::fd::AsFd for $owner {
+            fn as_fd(&$this) -> std::os::fd::BorrowedFd<'_> {
+                std::os::fd::AsFd::as_fd($fd)
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $owner {
+            fn as_raw_fd(&$this) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd($fd)
+            }
+        }
+    };
+}
+
+pub(crate) use has_descriptor;

@@ -73,6 +73,7 @@ pub use cancel::{Cancel, cancel_all, cancel_fd, cancel_opcode};
 pub use close::{Close, close};
 pub use command::{UringCmd, uring_cmd};
 pub use control::{ControlMessage, ControlMessages, DESCRIPTORS_MAX};
+pub(crate) use descriptor::has_descriptor;
 pub use descriptor::{AnyFd, Descriptor, SharedFd};
 pub use direct::DirectFd;
 pub use direct_move::{InstallFd, RegisterFd};
