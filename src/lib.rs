@@ -114,6 +114,7 @@ mod completion;
 mod coop;
 mod error;
 mod inbox;
+mod line;
 mod primitives;
 
 #[cfg(ringpool_loom)]
@@ -168,11 +169,11 @@ mod ring;
 #[cfg(not(ringpool_loom))]
 mod runtime;
 #[cfg(not(ringpool_loom))]
+mod shutdown;
+#[cfg(not(ringpool_loom))]
 mod sleep;
 #[cfg(not(ringpool_loom))]
 pub mod stdio;
-#[cfg(not(ringpool_loom))]
-mod stop;
 #[cfg(not(ringpool_loom))]
 mod stream;
 #[cfg(not(ringpool_loom))]

@@ -10,11 +10,11 @@
 use std::task::Waker;
 
 /// Names an entry; whoever got it from [`Line::push_back`] owns the entry until it takes it out.
-pub(super) type Key = usize;
+pub(crate) type Key = usize;
 
 const NOBODY: Key = usize::MAX;
 
-pub(super) struct Line<W, D> {
+pub(crate) struct Line<W, D> {
     entries: Vec<Entry<W, D>>,
     first_waiting: Key,
     last_waiting: Key,
@@ -35,7 +35,7 @@ struct Waiter<W> {
 }
 
 /// What [`Line::poll`] found.
-pub(super) enum Polled<D> {
+pub(crate) enum Polled<D> {
     /// Served; the entry is gone.
     Served(D),
     /// Still waiting, and the entry holds a waker of the same task.
@@ -45,7 +45,7 @@ pub(super) enum Polled<D> {
 }
 
 /// What [`Line::remove`] took out.
-pub(super) enum Removed<W, D> {
+pub(crate) enum Removed<W, D> {
     /// It was still waiting; the waker is to be dropped after the lock.
     Waiting(W, Waker),
     /// It had been served.
@@ -53,7 +53,7 @@ pub(super) enum Removed<W, D> {
 }
 
 impl<W, D> Line<W, D> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             entries: Vec::new(),
             first_waiting: NOBODY,
@@ -63,11 +63,11 @@ impl<W, D> Line<W, D> {
     }
 
     /// Whether nobody waits (served entries do not count).
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first_waiting == NOBODY
     }
 
-    pub(super) fn push_back(&mut self, brought: W, waker: Waker) -> Key {
+    pub(crate) fn push_back(&mut self, brought: W, waker: Waker) -> Key {
         let previous = self.last_waiting;
         let key = self.place(Entry::Waiting(Waiter { brought, waker, previous, next: NOBODY }));
         self.set_next(previous, key);
@@ -77,7 +77,7 @@ impl<W, D> Line<W, D> {
 
     /// Serves the first in line: `serve` turns what it brought into what it finds. The waker is
     /// to be woken after the lock.
-    pub(super) fn serve_first(&mut self, serve: impl FnOnce(W) -> D) -> Option<Waker> {
+    pub(crate) fn serve_first(&mut self, serve: impl FnOnce(W) -> D) -> Option<Waker> {
         let key = self.first_waiting;
         if key == NOBODY {
             return None;
@@ -88,7 +88,7 @@ impl<W, D> Line<W, D> {
     }
 
     /// Looks whether the entry was served, as the poll of its future.
-    pub(super) fn poll(&mut self, key: Key, waker: &Waker) -> Polled<D> {
+    pub(crate) fn poll(&mut self, key: Key, waker: &Waker) -> Polled<D> {
         match &self.entries[key] {
             Entry::Waiting(waiter) if waiter.waker.will_wake(waker) => Polled::Waiting,
             Entry::Waiting(_) => Polled::WakerChanged,
@@ -97,7 +97,7 @@ impl<W, D> Line<W, D> {
     }
 
     /// Exchanges the waker of an entry; gives the new one back if it was served meanwhile.
-    pub(super) fn set_waker(&mut self, key: Key, waker: Waker) -> Waker {
+    pub(crate) fn set_waker(&mut self, key: Key, waker: Waker) -> Waker {
         match &mut self.entries[key] {
             Entry::Waiting(waiter) => std::mem::replace(&mut waiter.waker, waker),
             _ => waker,
@@ -105,7 +105,7 @@ impl<W, D> Line<W, D> {
     }
 
     /// Takes the entry out, served or not.
-    pub(super) fn remove(&mut self, key: Key) -> Removed<W, D> {
+    pub(crate) fn remove(&mut self, key: Key) -> Removed<W, D> {
         if !matches!(self.entries[key], Entry::Waiting(_)) {
             return Removed::Served(self.take_served(key));
         }

@@ -13,8 +13,8 @@ use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
+use crate::shutdown;
 use crate::sleep::SpinPolicy;
-use crate::stop;
 use crate::task::queue::{LiveTasks, ReadyQueue};
 use crate::task::run::shielded;
 use crate::time::heap::TimerHeap;
@@ -90,7 +90,7 @@ fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     // Nobody is left to hear of it.
     let _ = call_hook(options.on_stop.as_ref(), shared.index);
     // What the hook has spawned.
-    stop::end_everything(&local);
+    shutdown::end_everything(&local);
     drop(entered);
 }
 

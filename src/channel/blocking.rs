@@ -8,8 +8,8 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::shared::{Receiving, Sending, Shared};
-use super::waiters::Removed;
 use crate::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
+use crate::line::Removed;
 
 pub(super) fn send<T>(shared: &Shared<T>, item: T) -> Result<(), SendError<T>> {
     let mut sending = Sending::Holding(Some(item));

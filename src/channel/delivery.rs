@@ -4,9 +4,9 @@ use std::task::{Context, Poll, ready};
 
 use super::Sender;
 use super::shared::Sending;
-use super::waiters::Removed;
 use crate::coop;
 use crate::error::SendError;
+use crate::line::Removed;
 
 /// A sending end, and the item that is on its way.
 pub(crate) struct Delivery<T> {

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::shared::{Receiving, Sending, Shared};
-use super::waiters::Key;
 use crate::coop;
 use crate::error::{RecvError, SendError};
+use crate::line::Key;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 
 /// A send that waits for room; made by [`Channel::send`](super::Channel::send) and

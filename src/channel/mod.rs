@@ -35,7 +35,6 @@ mod ring;
 mod sender;
 mod shared;
 mod state;
-mod waiters;
 
 use std::fmt;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use std::task::{Poll, Waker, ready};
 
 use super::ring::{Caller, PopRefused, PushRefused, Ring};
 use super::state::{Offered, Received, Sent, State, Taken};
-use super::waiters::{Key, Line, Polled, Removed};
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+use crate::line::{Key, Line, Polled, Removed};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Mutex, lock};
 

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::ring::{Caller, PushRefused, Ring};
-use super::waiters::{Key, Line, Removed};
+use crate::line::{Key, Line, Removed};
 
 /// An item on its way to a receiver that waited, numbered in the order of the hand-offs so that
 /// it finds its old place if that receiver gives up.
