@@ -121,6 +121,9 @@ mod primitives;
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
 #[cfg(ringpool_loom)]
+#[path = "task/group/book.rs"]
+mod group_book;
+#[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
 #[cfg(ringpool_loom)]

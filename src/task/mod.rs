@@ -44,6 +44,7 @@
 pub(crate) mod blocking;
 mod builder;
 mod error;
+mod group;
 mod handle;
 pub(crate) mod header;
 mod id;
@@ -59,6 +60,7 @@ mod waker;
 pub use builder::Builder;
 pub(crate) use error::panic_message;
 pub use error::{SpawnError, TaskError};
+pub use group::{GroupError, TaskGroup};
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub use id::TaskId;
