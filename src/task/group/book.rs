@@ -98,6 +98,8 @@ pub(crate) struct Book<C, S> {
     is_beginning: bool,
     /// No more children are admitted.
     is_closed: bool,
+    /// More children may come of somebody who is not one: there is always a next to wait for.
+    is_awaiting_more: bool,
     /// Nobody will ask for an outcome.
     is_given_up: bool,
     wait_next: Line<(), Found>,
@@ -117,6 +119,7 @@ impl<C: Child, S> Book<C, S> {
             in_line: VecDeque::new(),
             is_beginning: false,
             is_closed: false,
+            is_awaiting_more: false,
             is_given_up: false,
             wait_next: Line::new(),
             wait_all_ended: Line::new(),
@@ -228,9 +231,14 @@ impl<C: Child, S> Book<C, S> {
         waker
     }
 
+    /// Whether nobody will ever be handed to who waits.
+    fn is_nobody_left(&self) -> bool {
+        self.len() == self.kept && !self.is_awaiting_more
+    }
+
     fn tell_that_nobody_is_left(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        if self.len() == self.kept {
+        if self.is_nobody_left() {
             while let Some(waker) = self.wait_next.serve_first(|()| Found::Nobody) {
                 wakers.push(waker);
             }
@@ -249,7 +257,7 @@ impl<C: Child, S> Book<C, S> {
         match event {
             Event::Next => match self.finished.pop_front() {
                 Some(key) => Some(Found::Child(key)),
-                None => (self.len() == self.kept).then_some(Found::Nobody),
+                None => self.is_nobody_left().then_some(Found::Nobody),
             },
             Event::AllEnded => (self.running == 0).then_some(Found::Nobody),
         }
@@ -367,9 +375,21 @@ impl<C: Child, S> Book<C, S> {
         (handles, std::mem::take(&mut self.in_line))
     }
 
+    /// Who waits for the next child waits also while there is none, until this is `false` again.
+    pub(crate) fn await_more(&mut self, more: bool) -> Vec<Waker> {
+        self.is_awaiting_more = more;
+        self.tell_that_nobody_is_left()
+    }
+
     /// Admits nobody any more.
     pub(crate) fn close(&mut self) {
         self.is_closed = true;
+    }
+
+    /// Admits nobody any more, if nobody is there; says whether that is so.
+    pub(crate) fn close_if_empty(&mut self) -> bool {
+        self.is_closed |= self.len() == 0;
+        self.is_closed
     }
 
     /// Nobody will ask for an outcome: gives out those that have ended, and drops the others when

@@ -17,6 +17,7 @@
 mod book;
 mod error;
 mod gate;
+mod scope;
 mod shared;
 mod spawn;
 mod wait;
@@ -25,7 +26,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use error::GroupError;
-pub(super) use shared::Shared;
+pub use scope::{Child, Scope, TryScope, scope, scope_with_limit, try_scope, try_scope_with_limit};
+use shared::Shared;
 use wait::Kept;
 
 #[cfg(doc)]

@@ -164,11 +164,6 @@ impl<T: Send + 'static> Shared<T> {
         drop(in_line);
     }
 
-    /// Takes no more children.
-    pub(super) fn close(&self) {
-        lock(&self.book).close();
-    }
-
     /// The group is gone: cancels all children. If a task is running, which has dropped the group,
     /// then its own cancel waits for them.
     pub(super) fn give_up(self: &Arc<Self>) {
