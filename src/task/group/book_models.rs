@@ -139,7 +139,7 @@ fn a_waiter_going_to_sleep_is_woken_by_an_end() {
         loom::model(move || {
             let group = Group::new(usize::MAX);
             let keys = [group.admit(), group.admit()];
-            keys.map(|key| group.place(key));
+            keys.into_iter().for_each(|key| group.place(key));
             let threads = keys.map(|key| {
                 let group = group.clone();
                 thread::spawn(move || group.ended(key))
@@ -150,7 +150,7 @@ fn a_waiter_going_to_sleep_is_woken_by_an_end() {
             } else {
                 assert!(group.next() && group.next() && !group.next());
             }
-            threads.map(|thread| thread.join().unwrap());
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
     }
 }

@@ -15,6 +15,7 @@
 // operation is, so that whoever cancels the task waits for its children.
 
 mod book;
+mod deliver;
 mod error;
 mod gate;
 mod scope;
@@ -226,7 +227,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// Cancels all tasks of the group, and waits until the future of each has been dropped on the
     /// ring it lives on, and the kernel has given back what it had in flight.
     ///
-    /// Those that never began are dropped too. Tasks that were ended by this leave no outcome; those
+    /// Those that never began are dropped too; those that are spawned meanwhile are not, nor waited
+    /// for. Tasks that were ended by this leave no outcome; those
     /// that had ended before, or gave an output all the same, do: they are to be had by
     /// [`next`](Self::next) and its like. The group can be used again.
     ///
