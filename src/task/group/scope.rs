@@ -33,7 +33,7 @@ use crate::task::run::dispose_of;
 /// | `body` panics | are cancelled and waited for | goes on with the panic |
 /// | a task panics | the others and `body` are cancelled and waited for | goes on with that panic |
 /// | the scope is dropped | are cancelled | |
-/// | its task is cancelled | are cancelled | [`cancel`](super::Task::cancel) waits for them |
+/// | its task is cancelled | are cancelled | [`cancel`](crate::Task::cancel) waits for them |
 ///
 /// A value that says that something failed is a value: see [`try_scope`]. The task's futures own
 /// what they use (`'static`), unlike the threads of [`std::thread::scope`]: a future of this
