@@ -7,7 +7,9 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::shared::{Receiving, Sending, Shared};
+use super::receiving::Receiving;
+use super::sending::Sending;
+use super::shared::Shared;
 use crate::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
 use crate::line::Removed;
 
