@@ -115,7 +115,10 @@ mod coop;
 mod error;
 mod inbox;
 mod line;
+mod parking;
 mod primitives;
+pub mod sync;
+mod wakes;
 
 #[cfg(ringpool_loom)]
 #[path = "buf/provided/returns.rs"]

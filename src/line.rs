@@ -67,6 +67,14 @@ impl<W, D> Line<W, D> {
         self.first_waiting == NOBODY
     }
 
+    /// What the first in line brought.
+    pub(crate) fn first(&self) -> Option<&W> {
+        match self.entries.get(self.first_waiting) {
+            Some(Entry::Waiting(waiter)) => Some(&waiter.brought),
+            _ => None,
+        }
+    }
+
     pub(crate) fn push_back(&mut self, brought: W, waker: Waker) -> Key {
         let previous = self.last_waiting;
         let key = self.place(Entry::Waiting(Waiter { brought, waker, previous, next: NOBODY }));

@@ -3,7 +3,6 @@
 //! All wakes and all drops of user values happen here, after the lock has been let go.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Poll, Waker, ready};
 
 use super::ring::{Caller, PopRefused, PushRefused, Ring};
@@ -12,6 +11,7 @@ use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::line::{Key, Line, Polled, Removed};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Mutex, lock};
+use crate::wakes::wake;
 
 pub(super) struct Shared<T> {
     ring: Ring<T>,
@@ -299,17 +299,5 @@ impl<T> Shared<T> {
             Polled::Served(found) => Poll::Ready(found),
             Polled::Waiting | Polled::WakerChanged => Poll::Pending,
         }
-    }
-}
-
-/// Wakes, outside of any lock. A waker that panics harms nobody but its own task: the panic hook
-/// has told of it, and the operation that had to wake goes on.
-fn wake(waker: Option<Waker>) {
-    let Some(waker) = waker else { return };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
-        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        // A payload that panics when dropped can only be leaked.
-        std::mem::forget(second);
     }
 }
