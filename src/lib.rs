@@ -106,6 +106,7 @@
 
 // The models look at the words alone: everything that makes system calls is left out.
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
+#![cfg_attr(ringpool_shuttle, allow(dead_code, unused_imports))]
 
 pub mod channel;
 #[cfg(doctest)]
@@ -119,6 +120,9 @@ mod parking;
 mod primitives;
 pub mod sync;
 mod wakes;
+
+#[cfg(all(test, ringpool_shuttle))]
+mod shuttle_runs;
 
 #[cfg(ringpool_loom)]
 #[path = "buf/provided/returns.rs"]
