@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::error::TimedOut;
 use super::waiting::{
     Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn, poll_with_budget,
 };
@@ -141,11 +142,14 @@ impl Barrier {
     /// ```
     #[track_caller]
     pub fn wait_blocking(&self) -> BarrierWaitResult {
-        block_on(self.wait(), "wait()")
+        block_on(self.wait(), "wait")
     }
 
-    /// Blocks the thread until the set is full, for at most `timeout`; with `None` the caller
-    /// counts no more.
+    /// Blocks the thread until the set is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if it was not full in time; the caller counts no more.
     ///
     /// # Panics
     ///
@@ -157,11 +161,11 @@ impl Barrier {
     /// use std::time::Duration;
     ///
     /// let barrier = ringpool::sync::Barrier::new(2);
-    /// assert!(barrier.wait_timeout(Duration::from_millis(1)).is_none());
+    /// assert!(barrier.wait_timeout(Duration::from_millis(1)).is_err());
     /// ```
     #[track_caller]
-    pub fn wait_timeout(&self, timeout: Duration) -> Option<BarrierWaitResult> {
-        block_for(self.wait(), timeout, "wait()")
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, TimedOut> {
+        block_for(self.wait(), timeout, "wait").ok_or(TimedOut(()))
     }
 
     /// Lets the set go on if only the caller is missing.

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::error::TimedOut;
 use super::waiting::{
     Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn, poll_with_budget,
 };
@@ -222,11 +223,14 @@ impl Event {
     /// ```
     #[track_caller]
     pub fn wait_blocking(&self) {
-        block_on(self.wait(), "wait()");
+        block_on(self.wait(), "wait");
     }
 
-    /// Blocks the thread until the event is set, for at most `timeout`; says whether it was let
-    /// through.
+    /// Blocks the thread until the event is set, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if it was not set in time.
     ///
     /// # Panics
     ///
@@ -238,11 +242,11 @@ impl Event {
     /// use std::time::Duration;
     ///
     /// let event = ringpool::sync::Event::auto();
-    /// assert!(!event.wait_timeout(Duration::from_millis(1)));
+    /// assert!(event.wait_timeout(Duration::from_millis(1)).is_err());
     /// ```
     #[track_caller]
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        block_for(self.wait(), timeout, "wait()").is_some()
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        block_for(self.wait(), timeout, "wait").ok_or(TimedOut(()))
     }
 
     fn set_locked(&self, locked: &mut Locked<Resets, (), Pass>, wakes: &mut Wakes) {

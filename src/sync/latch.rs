@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::error::TimedOut;
 use super::waiting::{
     Begun, Left, Place, Wait, WaitList, block_for, block_on, const_fn, poll_with_budget,
 };
@@ -196,10 +197,14 @@ impl Latch {
     /// ```
     #[track_caller]
     pub fn wait_blocking(&self) {
-        block_on(self.wait(), "wait()");
+        block_on(self.wait(), "wait");
     }
 
-    /// Blocks the thread until the count is zero, for at most `timeout`; says whether it is.
+    /// Blocks the thread until the count is zero, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if it was not zero in time.
     ///
     /// # Panics
     ///
@@ -211,11 +216,11 @@ impl Latch {
     /// use std::time::Duration;
     ///
     /// let latch = ringpool::sync::Latch::new(1);
-    /// assert!(!latch.wait_timeout(Duration::from_millis(1)));
+    /// assert!(latch.wait_timeout(Duration::from_millis(1)).is_err());
     /// ```
     #[track_caller]
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        block_for(self.wait(), timeout, "wait()").is_some()
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        block_for(self.wait(), timeout, "wait").ok_or(TimedOut(()))
     }
 
     /// Counts down by one, and blocks the thread until the count is zero.
@@ -236,11 +241,14 @@ impl Latch {
     /// ```
     #[track_caller]
     pub fn arrive_and_wait_blocking(&self) {
-        block_on(self.arrive_and_wait(), "arrive_and_wait()");
+        block_on(self.arrive_and_wait(), "arrive_and_wait");
     }
 
-    /// Counts down by one, and blocks the thread until the count is zero, for at most `timeout`;
-    /// says whether it is. What was counted stays counted.
+    /// Counts down by one, and blocks the thread until the count is zero, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if it was not zero in time. What was counted stays counted.
     ///
     /// # Panics
     ///
@@ -253,12 +261,12 @@ impl Latch {
     /// use std::time::Duration;
     ///
     /// let latch = ringpool::sync::Latch::new(2);
-    /// assert!(!latch.arrive_and_wait_timeout(Duration::from_millis(1)));
-    /// assert!(latch.arrive_and_wait_timeout(Duration::from_millis(1)));
+    /// assert!(latch.arrive_and_wait_timeout(Duration::from_millis(1)).is_err());
+    /// assert!(latch.arrive_and_wait_timeout(Duration::from_millis(1)).is_ok());
     /// ```
     #[track_caller]
-    pub fn arrive_and_wait_timeout(&self, timeout: Duration) -> bool {
-        block_for(self.arrive_and_wait(), timeout, "arrive_and_wait()").is_some()
+    pub fn arrive_and_wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        block_for(self.arrive_and_wait(), timeout, "arrive_and_wait").ok_or(TimedOut(()))
     }
 }
 

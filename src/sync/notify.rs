@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::error::TimedOut;
 use super::waiting::{
     Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn, poll_with_budget,
 };
@@ -205,10 +206,14 @@ impl Notify {
     /// ```
     #[track_caller]
     pub fn notified_blocking(&self) {
-        block_on(self.notified(), "notified()");
+        block_on(self.notified(), "notified");
     }
 
-    /// Blocks the thread until it is notified, for at most `timeout`; says whether it was.
+    /// Blocks the thread until it is notified, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] if it was not notified in time.
     ///
     /// # Panics
     ///
@@ -221,11 +226,11 @@ impl Notify {
     /// use std::time::Duration;
     ///
     /// let notify = ringpool::sync::Notify::new();
-    /// assert!(!notify.notified_timeout(Duration::from_millis(1)));
+    /// assert!(notify.notified_timeout(Duration::from_millis(1)).is_err());
     /// ```
     #[track_caller]
-    pub fn notified_timeout(&self, timeout: Duration) -> bool {
-        block_for(self.notified(), timeout, "notified()").is_some()
+    pub fn notified_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        block_for(self.notified(), timeout, "notified").ok_or(TimedOut(()))
     }
 
     /// Changes the word unless it is guarded; whether it did.
