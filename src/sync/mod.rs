@@ -17,6 +17,10 @@ mod once_cell;
 mod once_cell_models;
 mod permit;
 mod permits;
+#[cfg(all(test, ringpool_loom))]
+mod permits_models;
+mod rwlock;
+mod rwlock_guards;
 mod semaphore;
 mod turns;
 mod waiting;
@@ -31,4 +35,8 @@ pub use self::mutex::{LockFuture, Mutex, MutexGuard, OwnedMutexGuard};
 pub use self::notify::{Notified, Notify};
 pub use self::once_cell::{OnceCell, OnceCellWait};
 pub use self::permit::{OwnedSemaphorePermit, SemaphorePermit};
+pub use self::rwlock::{ReadFuture, RwLock, WriteFuture};
+pub use self::rwlock_guards::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+};
 pub use self::semaphore::{AcquireFuture, Semaphore};
