@@ -10,10 +10,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use super::waiting::{
-    Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn, poll_with_budget,
-};
+use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn};
 use super::{LockFuture, Mutex, MutexGuard};
+use crate::coop;
 use crate::primitives::atomic::{AtomicBool, Ordering};
 
 /// Lets a task or thread that holds a [`Mutex`] wait until others have changed what is in it.
@@ -161,10 +160,7 @@ impl Condvar {
     /// assert_eq!(futures::join!(waiting, changing).0, 2);
     /// # });
     /// ```
-    pub fn wait<'a, 'm, T: ?Sized>(
-        &'a self,
-        guard: MutexGuard<'m, T>,
-    ) -> CondvarWait<'a, 'm, T> {
+    pub fn wait<'a, 'm, T: ?Sized>(&'a self, guard: MutexGuard<'m, T>) -> CondvarWait<'a, 'm, T> {
         let mutex = MutexGuard::mutex(&guard);
         CondvarWait { mutex, signalled: Signalled::new(self, guard), locking: None }
     }
@@ -272,7 +268,9 @@ impl Condvar {
     /// ```
     #[track_caller]
     pub fn wait_blocking<'m, T: ?Sized>(&self, guard: MutexGuard<'m, T>) -> MutexGuard<'m, T> {
-        block_on(self.wait(guard), "wait")
+        let mutex = MutexGuard::mutex(&guard);
+        block_on(Signalled::new(self, guard), "wait");
+        mutex.lock_blocking()
     }
 
     /// Blocks the thread as long as `condition` holds; it is looked at with the lock held.
@@ -434,31 +432,21 @@ impl<T: ?Sized> Drop for Signalled<'_, '_, T> {
     }
 }
 
-impl<'m, T: ?Sized> Wait for CondvarWait<'_, 'm, T> {
-    type Output = MutexGuard<'m, T>;
-
-    fn poll_wait(&mut self, waker: &Waker) -> Poll<MutexGuard<'m, T>> {
-        if self.locking.is_none() {
-            let notification = ready!(self.signalled.poll_wait(waker));
-            self.locking = Some((notification, self.mutex.lock()));
-        }
-        let (_, lock) = self.locking.as_mut().expect("it is notified");
-        let guard = ready!(lock.poll_wait(waker));
-        self.locking = None;
-        Poll::Ready(guard)
-    }
-
-    /// Only a wait with a limit gives up, and that is [`Signalled`] alone.
-    fn give_up(&mut self) -> Option<MutexGuard<'m, T>> {
-        self.signalled.leave().map(|_| self.mutex.lock_blocking())
-    }
-}
-
 impl<'m, T: ?Sized> Future for CondvarWait<'_, 'm, T> {
     type Output = MutexGuard<'m, T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<MutexGuard<'m, T>> {
-        poll_with_budget(&mut *self, cx)
+        ready!(coop::poll_proceed(cx));
+        let this = &mut *self;
+        if this.locking.is_none() {
+            let notification = ready!(this.signalled.poll_wait(cx.waker()));
+            this.locking = Some((notification, this.mutex.lock()));
+        }
+        let (_, lock) = this.locking.as_mut().expect("it has been notified");
+        let guard = ready!(lock.poll_wait(cx.waker()));
+        this.locking = None;
+        coop::spend();
+        Poll::Ready(guard)
     }
 }
 

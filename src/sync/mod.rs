@@ -1,6 +1,9 @@
 //! Locks and signals between tasks on any ring, on any executor, and plain threads.
 
 mod barrier;
+mod condvar;
+#[cfg(all(test, ringpool_loom))]
+mod condvar_models;
 mod error;
 mod event;
 #[cfg(all(test, ringpool_loom))]
@@ -26,6 +29,7 @@ mod turns;
 mod waiting;
 
 pub use self::barrier::{Barrier, BarrierWait, BarrierWaitResult};
+pub use self::condvar::{Condvar, CondvarWait, WaitTimeoutResult};
 pub use self::error::{
     AcquireError, AcquireTimeoutError, SetError, TimedOut, TryAcquireError, TryLockError,
 };
