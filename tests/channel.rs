@@ -9,11 +9,19 @@ mod basics;
 mod closing;
 #[path = "channel/dropping.rs"]
 mod dropping;
+#[path = "channel/model.rs"]
+mod model;
+#[path = "channel/permits.rs"]
+mod permits;
 #[path = "channel/random.rs"]
 mod random;
 #[path = "channel/threads.rs"]
 mod threads;
+#[path = "channel/unbounded.rs"]
+mod unbounded;
 #[path = "channel/waiting.rs"]
 mod waiting;
 #[path = "channel/wakers.rs"]
 mod wakers;
+#[path = "channel/weak.rs"]
+mod weak;

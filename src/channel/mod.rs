@@ -31,21 +31,32 @@ mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+mod permit;
+#[cfg(all(test, ringpool_loom))]
+mod permit_models;
+mod places;
 mod receiver;
 mod receiving;
+mod reserving;
 mod ring;
 mod sender;
 mod sending;
 mod shared;
+mod spill;
 mod state;
+#[cfg(all(test, ringpool_loom))]
+mod unbounded_models;
 mod wakes;
+mod weak;
 mod whole;
 
 #[cfg_attr(ringpool_loom, expect(unused_imports, reason = "for what is not modelled"))]
 pub(crate) use self::delivery::Delivery;
 pub use self::futures::{RecvFuture, SendFuture};
+pub use self::permit::{OwnedPermit, Permit, ReserveFuture, ReserveOwnedFuture};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
+pub use self::weak::{WeakReceiver, WeakSender};
 pub use self::whole::Channel;
 pub use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
