@@ -1,5 +1,6 @@
 //! The channel from outside: one file a subject, each test a situation.
 
+mod common;
 #[path = "channel/support.rs"]
 mod support;
 
@@ -15,6 +16,10 @@ mod model;
 mod permits;
 #[path = "channel/random.rs"]
 mod random;
+#[path = "channel/rings.rs"]
+mod rings;
+#[path = "channel/selecting.rs"]
+mod selecting;
 #[path = "channel/threads.rs"]
 mod threads;
 #[path = "channel/unbounded.rs"]
