@@ -30,6 +30,7 @@ mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+pub mod oneshot;
 mod receiver;
 mod ring;
 mod sender;

@@ -1,3 +1,3 @@
 //! Locks and signals between tasks on any ring, on any executor, and plain threads.
 
-mod waiting;
+pub(crate) mod waiting;
