@@ -10,6 +10,8 @@ mod chosen {
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
+    pub(crate) use std::sync::RwLock;
+    pub(crate) use std::sync::RwLockReadGuard;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread::yield_now;
 
@@ -44,6 +46,8 @@ mod chosen {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::RwLock;
+    pub(crate) use loom::sync::RwLockReadGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread::yield_now;
 }

@@ -20,3 +20,5 @@ mod threads;
 mod waiting;
 #[path = "channel/wakers.rs"]
 mod wakers;
+#[path = "channel/watch.rs"]
+mod watch;

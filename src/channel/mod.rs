@@ -36,6 +36,7 @@ mod ring;
 mod sender;
 mod shared;
 mod state;
+pub mod watch;
 
 use std::fmt;
 use std::time::Duration;
