@@ -26,6 +26,7 @@
 //! had come out; that item is dropped with the channel. Nobody else waits longer for it.
 
 mod blocking;
+pub mod broadcast;
 mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
