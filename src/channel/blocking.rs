@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::shared::{Receiving, Sending, Shared};
+use super::receiving::Receiving;
+use super::sending::Sending;
+use super::shared::Shared;
 use crate::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
 use crate::line::Removed;
 use crate::parking::park_until;

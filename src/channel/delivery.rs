@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use super::Sender;
-use super::shared::Sending;
+use super::sending::Sending;
 use crate::coop;
 use crate::error::SendError;
 use crate::line::Removed;

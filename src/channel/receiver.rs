@@ -11,7 +11,8 @@ use futures_core::Stream;
 use super::Channel;
 use super::blocking;
 use super::futures::{RecvFuture, StreamPlace};
-use super::shared::{Receiving, Shared};
+use super::receiving::Receiving;
+use super::shared::Shared;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::primitives::Arc;
 

@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::ring::{Caller, PushRefused, Ring};
+use super::wakes::Wakes;
 use crate::line::{Key, Line, Removed};
 
 /// An item on its way to a receiver that waited, numbered in the order of the hand-offs so that
@@ -176,11 +177,12 @@ impl<T> State<T> {
     }
 
     /// Closes; returns the wakers of everybody who waited.
-    pub(super) fn close(&mut self, ring: &Ring<T>) -> Vec<Waker> {
+    pub(super) fn close(&mut self, ring: &Ring<T>) -> Wakes {
         self.closed = true;
-        let mut woken = Vec::new();
-        woken.extend(std::iter::from_fn(|| self.senders.serve_first(Err)));
-        woken.extend(std::iter::from_fn(|| self.receivers.serve_first(|()| None)));
+        let mut woken = Wakes::default();
+        std::iter::from_fn(|| self.senders.serve_first(Err)).for_each(|w| woken.add(Some(w)));
+        std::iter::from_fn(|| self.receivers.serve_first(|()| None))
+            .for_each(|waker| woken.add(Some(waker)));
         self.settle_guard(ring);
         woken
     }
