@@ -1,13 +1,34 @@
 //! Locks and signals between tasks on any ring, on any executor, and plain threads.
 
+mod barrier;
 mod error;
+mod event;
+#[cfg(all(test, ringpool_loom))]
+mod event_models;
+mod latch;
+#[cfg(all(test, ringpool_loom))]
+mod meeting_models;
 mod mutex;
+mod notify;
+#[cfg(all(test, ringpool_loom))]
+mod notify_models;
+mod once_cell;
+#[cfg(all(test, ringpool_loom))]
+mod once_cell_models;
 mod permit;
 mod permits;
 mod semaphore;
+mod turns;
 mod waiting;
 
-pub use self::error::{AcquireError, AcquireTimeoutError, TimedOut, TryAcquireError, TryLockError};
+pub use self::barrier::{Barrier, BarrierWait, BarrierWaitResult};
+pub use self::error::{
+    AcquireError, AcquireTimeoutError, SetError, TimedOut, TryAcquireError, TryLockError,
+};
+pub use self::event::{Event, EventWait};
+pub use self::latch::{Latch, LatchWait};
 pub use self::mutex::{LockFuture, Mutex, MutexGuard, OwnedMutexGuard};
+pub use self::notify::{Notified, Notify};
+pub use self::once_cell::{OnceCell, OnceCellWait};
 pub use self::permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use self::semaphore::{AcquireFuture, Semaphore};
