@@ -118,6 +118,7 @@ mod inbox;
 mod line;
 mod parking;
 mod primitives;
+mod recycle;
 pub mod sync;
 mod wakes;
 
@@ -169,8 +170,6 @@ pub mod op;
 pub mod pipe;
 #[cfg(not(ringpool_loom))]
 mod pool;
-#[cfg(not(ringpool_loom))]
-mod recycle;
 #[cfg(not(ringpool_loom))]
 mod ring;
 #[cfg(not(ringpool_loom))]

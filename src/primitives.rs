@@ -13,6 +13,8 @@ mod chosen {
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
+    pub(crate) use std::sync::RwLock;
+    pub(crate) use std::sync::RwLockReadGuard;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread::yield_now;
     pub(crate) use std::thread_local;
@@ -63,6 +65,8 @@ mod chosen {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::RwLock;
+    pub(crate) use loom::sync::RwLockReadGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread::yield_now;
     pub(crate) use std::thread_local;

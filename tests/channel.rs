@@ -1,5 +1,6 @@
 //! The channel from outside: one file a subject, each test a situation.
 
+mod common;
 #[path = "channel/support.rs"]
 mod support;
 
@@ -9,6 +10,8 @@ mod basics;
 mod closing;
 #[path = "channel/dropping.rs"]
 mod dropping;
+#[path = "channel/oneshot.rs"]
+mod oneshot;
 #[path = "channel/random.rs"]
 mod random;
 #[path = "channel/threads.rs"]
@@ -17,3 +20,5 @@ mod threads;
 mod waiting;
 #[path = "channel/wakers.rs"]
 mod wakers;
+#[path = "channel/watch.rs"]
+mod watch;

@@ -31,6 +31,7 @@ mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+pub mod oneshot;
 mod receiver;
 mod receiving;
 mod ring;
@@ -39,6 +40,7 @@ mod sending;
 mod shared;
 mod state;
 mod wakes;
+pub mod watch;
 mod whole;
 
 #[cfg_attr(ringpool_loom, expect(unused_imports, reason = "for what is not modelled"))]

@@ -19,7 +19,7 @@ mod permit;
 mod permits;
 mod semaphore;
 mod turns;
-mod waiting;
+pub(crate) mod waiting;
 
 pub use self::barrier::{Barrier, BarrierWait, BarrierWaitResult};
 pub use self::error::{
