@@ -374,10 +374,15 @@ impl Ring {
         settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
     }
 
-    /// All rings of a shuttle run are on one thread of the system, which must never block.
+    /// All rings of a shuttle run are on one thread of the system, which must never block: the
+    /// bell is waited for by other means, and what the kernel does by looking at it often.
     #[cfg(ringpool_shuttle)]
-    pub(crate) fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
-        crate::primitives::yield_now();
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if limit.is_none() && self.in_flight() == 0 {
+            shuttle::thread::park();
+        } else {
+            shuttle::thread::yield_now();
+        }
         self.enter()
     }
 

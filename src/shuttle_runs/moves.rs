@@ -1,9 +1,12 @@
 //! Tasks that move, are woken, awaited and cancelled, all at the same time.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -11,7 +14,7 @@ use shuttle::thread;
 use super::rings::Rings;
 use super::{below, try_schedules};
 use crate::op::{self, SharedFd};
-use crate::{Runtime, Task, spawn_on, switch_to, yield_now};
+use crate::{Channel, Runtime, Task, spawn_on, switch_to, yield_now};
 
 /// Counts on drop.
 struct Guard(Arc<AtomicUsize>);
@@ -28,6 +31,36 @@ async fn wander(runtimes: Vec<Runtime>) {
         switch_to(&runtimes[below(runtimes.len())]).await.expect("the ring runs");
         yield_now().await;
     }
+}
+
+/// A wake that was sent to the ring that the task has left must be sent after it: another wake, of
+/// what the task waits for by then, has found the node under way and has left the rest to it.
+#[test]
+fn a_task_that_moves_while_it_is_woken_from_two_sides_notices() {
+    try_schedules(|| {
+        let rings = Rings::new(2);
+        let (items, receiver) = Channel::bounded(1).split();
+        let (wakers, strangers) = Channel::bounded(1).split();
+        let there = rings.runtimes[1].clone();
+        let task = rings.runtimes[0].spawn(async move {
+            let mut receive = Box::pin(receiver.recv());
+            poll_fn(|cx| Poll::Ready(wakers.try_send(cx.waker().clone()))).await.expect("room");
+            let polled = poll_fn(|cx| Poll::Ready(receive.as_mut().poll(cx))).await;
+            switch_to(&there).await.expect("the ring runs");
+            match polled {
+                Poll::Ready(item) => item,
+                Poll::Pending => receive.await,
+            }
+        });
+        let stranger = thread::spawn(move || {
+            block_on(strangers.recv()).expect("a waker").wake();
+        });
+        let sender = thread::spawn(move || block_on(items.send(7)));
+        assert_eq!(block_on(task).expect("it ends"), Ok(7));
+        stranger.join().expect("it does not panic");
+        sender.join().expect("it does not panic").expect("the channel is open");
+        rings.stop();
+    });
 }
 
 /// Cancels in one of the ways there are.
@@ -144,10 +177,8 @@ fn a_cancel_that_is_awaited_leaves_no_operation_of_a_task_that_moves() {
             let mut read = op::read(&reader, vec![0; 8]);
             drop(reader);
             loop {
-                let polled = std::future::poll_fn(|cx| {
-                    std::task::Poll::Ready(std::pin::Pin::new(&mut read).poll(cx).is_ready())
-                });
-                assert!(!polled.await, "nobody writes");
+                let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut read).poll(cx)));
+                assert!(polled.await.is_pending(), "nobody writes");
                 switch_to(&runtimes[below(2)]).await.expect("the ring runs");
             }
         });

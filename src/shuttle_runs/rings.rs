@@ -1,17 +1,36 @@
 //! Rings whose threads are shuttle's.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use shuttle::thread::{self, JoinHandle};
+use shuttle::thread::{self, JoinHandle, Thread};
 
 use crate::Runtime;
 use crate::blocking::{BlockingOptions, BlockingPool};
 use crate::builder::Doorbell;
+use crate::mailbox::Mailbox;
 use crate::ring::RingOptions;
 use crate::runtime::{Shared, deadline_after};
 use crate::thread::{ThreadOptions, live};
+
+thread_local! {
+    /// Which thread of the run sleeps behind which mailbox.
+    static SLEEPERS: RefCell<HashMap<usize, Thread>> = RefCell::new(HashMap::new());
+}
+
+fn address_of(mailbox: &'static Mailbox) -> usize {
+    ptr::from_ref(mailbox).addr()
+}
+
+/// Wakes the thread of the mailbox, if it has begun and has not ended.
+pub(crate) fn ring_bell(mailbox: &'static Mailbox) {
+    let sleeper = SLEEPERS.with_borrow(|sleepers| sleepers.get(&address_of(mailbox)).cloned());
+    sleeper.inspect(Thread::unpark);
+}
 
 /// As a `Pool`, for as long as one run lasts.
 pub(super) struct Rings {
@@ -66,7 +85,12 @@ fn start(shared: Arc<Shared>) -> (Runtime, JoinHandle<()>) {
         ready,
         presence,
     };
-    let thread = thread::spawn(move || live(&shared, &options));
+    let mailbox = address_of(shared.mailbox);
+    let thread = thread::spawn(move || {
+        SLEEPERS.with_borrow_mut(|sleepers| sleepers.insert(mailbox, thread::current()));
+        live(&shared, &options);
+        SLEEPERS.with_borrow_mut(|sleepers| sleepers.remove(&mailbox));
+    });
     loop {
         if let Ok(started) = begun.try_recv() {
             started.expect("io_uring works here");
