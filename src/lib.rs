@@ -115,11 +115,15 @@ mod coop;
 mod error;
 mod inbox;
 mod line;
+mod outstanding;
 mod primitives;
 
 #[cfg(ringpool_loom)]
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
+#[cfg(ringpool_loom)]
+#[path = "future/wakes.rs"]
+mod child_wakes;
 #[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
@@ -148,6 +152,8 @@ pub mod consume;
 mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
+#[cfg(not(ringpool_loom))]
+pub mod future;
 #[cfg(not(ringpool_loom))]
 pub mod io;
 #[cfg(not(ringpool_loom))]
