@@ -116,6 +116,7 @@ mod coop;
 mod error;
 mod inbox;
 mod line;
+mod outstanding;
 mod parking;
 mod primitives;
 mod recycle;
@@ -128,6 +129,9 @@ mod shuttle_runs;
 #[cfg(ringpool_loom)]
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
+#[cfg(ringpool_loom)]
+#[path = "future/wakes.rs"]
+mod child_wakes;
 #[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
@@ -156,6 +160,8 @@ pub mod consume;
 mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
+#[cfg(not(ringpool_loom))]
+pub mod future;
 #[cfg(not(ringpool_loom))]
 pub mod io;
 #[cfg(not(ringpool_loom))]
