@@ -133,6 +133,9 @@ mod buffer_returns;
 #[path = "future/wakes.rs"]
 mod child_wakes;
 #[cfg(ringpool_loom)]
+#[path = "task/group/book.rs"]
+mod group_book;
+#[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
 #[cfg(ringpool_loom)]
