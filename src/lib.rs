@@ -127,6 +127,9 @@ mod buffer_returns;
 #[path = "op/shots.rs"]
 mod shots;
 #[cfg(ringpool_loom)]
+#[path = "stop/node.rs"]
+mod stop_node;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 
@@ -177,6 +180,8 @@ mod shutdown;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 pub mod stdio;
+#[cfg(not(ringpool_loom))]
+pub mod stop;
 #[cfg(not(ringpool_loom))]
 mod stream;
 #[cfg(not(ringpool_loom))]
