@@ -43,7 +43,11 @@ fn either_token_stops_the_inner_scope() {
         pool.block_on(with_stop(outer_token, async {
             with_stop(inner_token, async {
                 assert!(!is_stopped());
-                if stops_outer { outer.stop() } else { inner.stop() };
+                if stops_outer {
+                    outer.stop()
+                } else {
+                    inner.stop()
+                };
                 assert!(is_stopped());
             })
             .await;
@@ -96,7 +100,8 @@ fn a_task_that_is_spawned_inside_is_in_no_scope() {
     source.stop();
     Pool::new(1).block_on(with_stop(source.token(), async {
         let token = StopToken::current();
-        let task = spawn(async move { (is_stopped(), with_stop(token, async { is_stopped() }).await) });
+        let task =
+            spawn(async move { (is_stopped(), with_stop(token, async { is_stopped() }).await) });
         assert_eq!(task.await.unwrap(), (false, true));
     }));
 }
@@ -173,22 +178,25 @@ fn a_shield_hides_all_scopes_until_it_ends() {
     let _limit = limit();
     let (reader, mut writer) = pipe();
     let (outer, inner, own) = (StopSource::new(), StopSource::new(), StopSource::new());
-    let both = with_stop(outer.token(), with_stop(inner.token(), async {
-        let mut shielded = shield(read(&reader));
-        begin(&mut shielded).await;
-        outer.stop();
-        inner.stop();
-        yield_now().await;
-        assert!(poll_now(&mut shielded).await.is_none());
-        put(&mut writer, b"pepper");
-        assert_eq!(shielded.await.unwrap().1, b"pepper");
-        shield(async {
-            assert!(!is_stopped());
-            with_stop(own.token(), async { assert!(!is_stopped()) }).await;
-        })
-        .await;
-        given_back(read(&reader).await);
-    }));
+    let both = with_stop(
+        outer.token(),
+        with_stop(inner.token(), async {
+            let mut shielded = shield(read(&reader));
+            begin(&mut shielded).await;
+            outer.stop();
+            inner.stop();
+            yield_now().await;
+            assert!(poll_now(&mut shielded).await.is_none());
+            put(&mut writer, b"pepper");
+            assert_eq!(shielded.await.unwrap().1, b"pepper");
+            shield(async {
+                assert!(!is_stopped());
+                with_stop(own.token(), async { assert!(!is_stopped()) }).await;
+            })
+            .await;
+            given_back(read(&reader).await);
+        }),
+    );
     Pool::new(1).block_on(both);
 }
 
