@@ -139,6 +139,9 @@ mod group_book;
 #[path = "op/shots.rs"]
 mod shots;
 #[cfg(ringpool_loom)]
+#[path = "stop/node.rs"]
+mod stop_node;
+#[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
 
@@ -189,6 +192,8 @@ mod shutdown;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 pub mod stdio;
+#[cfg(not(ringpool_loom))]
+pub mod stop;
 #[cfg(not(ringpool_loom))]
 mod stream;
 #[cfg(not(ringpool_loom))]
