@@ -48,6 +48,7 @@ mod group;
 mod handle;
 pub(crate) mod header;
 mod id;
+pub(crate) mod leavings;
 pub(crate) mod orphan;
 pub(crate) mod queue;
 mod raw;
