@@ -109,6 +109,9 @@ unsafe impl IoBufMut for Watched {
         self.0.capacity()
     }
 
+    /// # Safety
+    ///
+    /// As in the trait.
     unsafe fn set_initialized_len(&mut self, len: usize) {
         // SAFETY: the caller has initialized so many.
         unsafe { self.0.set_len(len) }

@@ -210,6 +210,25 @@ fn a_child_in_line_is_begun_once_by_whoever_makes_room() {
 }
 
 #[test]
+fn a_cancel_waits_for_those_it_called_off_and_for_no_later_one() {
+    loom::model(|| {
+        let group = Group::new(usize::MAX);
+        let key = group.admit();
+        let (_, effects) = lock(&group.0).place(key, Model(true), false);
+        group.act(effects);
+        let (called_off, _) = lock(&group.0).call_off(|_| ());
+        assert_eq!(called_off.len(), 1);
+        let (ender, spawner) = (group.clone(), group.clone());
+        let ender = thread::spawn(move || ender.ended(key));
+        let spawner = thread::spawn(move || spawner.place(spawner.admit()));
+        assert_eq!(block_on(group.wait(Event::CalledOffEnded)), Found::Nobody);
+        ender.join().unwrap();
+        spawner.join().unwrap();
+        assert_eq!(lock(&group.0).len(), 1);
+    });
+}
+
+#[test]
 fn a_cancel_finds_every_child_or_its_spawner_finds_the_cancel() {
     loom::model(|| {
         let group = Group::new(usize::MAX);
