@@ -34,6 +34,24 @@ pub struct TryLockError(pub(super) ());
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut(pub(super) ());
 
+/// Why a [`OnceCell`](super::OnceCell) did not take a value; the value comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SetError<T> {
+    /// The cell has a value already.
+    AlreadyInitialized(T),
+    /// Somebody is making the value now; wait for it, or try again.
+    Initializing(T),
+}
+
+impl<T> SetError<T> {
+    /// The value that was not taken.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::AlreadyInitialized(value) | Self::Initializing(value) => value,
+        }
+    }
+}
+
 const CLOSED: &str = "the semaphore is closed, and gives no permit any more";
 const NO_PERMITS: &str = "too few permits are left; wait with acquire or try again";
 const NO_PERMITS_IN_TIME: &str = "too few permits were given back until the time was over";
@@ -74,6 +92,26 @@ impl fmt::Display for TimedOut {
     }
 }
 
+// By hand, because the value need not be printable for the error to be.
+impl<T> fmt::Debug for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyInitialized(_) => "AlreadyInitialized(..)",
+            Self::Initializing(_) => "Initializing(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyInitialized(_) => "the cell has a value already; take it with get",
+            Self::Initializing(_) => "somebody makes the value now; wait for it or try again",
+        })
+    }
+}
+
+impl<T> Error for SetError<T> {}
 impl Error for AcquireError {}
 impl Error for TryAcquireError {}
 impl Error for AcquireTimeoutError {}

@@ -3,11 +3,12 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 11] = [
+const FUTURES_IN: [&str; 12] = [
     "src/buf/",
     "src/channel/",
     "src/consume/",
     "src/fs/",
+    "src/future/",
     "src/io/",
     "src/net/",
     "src/op/",
@@ -18,20 +19,34 @@ const FUTURES_IN: [&str; 11] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 15] = [
+const FUTURES: &[&str] = &[
     "AcquireFuture",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
+    "Join",
+    "JoinAll",
     "Linked",
     "LockFuture",
     "Multishot",
     "Op",
     "OrWait",
+    "Parallel",
+    "ParallelAll",
+    "Race",
+    "RaceAll",
     "ReadFuture",
+    "RecvFuture",
+    "ReserveFuture",
+    "ReserveOwnedFuture",
     "Returning",
+    "Select",
+    "SelectAll",
+    "SendFuture",
     "Sleep",
     "Timed",
+    "TryJoin",
+    "TryJoinAll",
     "WriteFuture",
     "ZeroCopy",
 ];
