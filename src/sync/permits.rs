@@ -16,14 +16,14 @@
 //!
 //! **Why no wake is lost.** Who is to wait sets `WAITED` under the lock and looks at the value that
 //! this returns. What was given back before is in that value, and is taken. What is given back
-//! later finds the bit, and its giver comes to the lock. One word, read-modify-writes only: there is
-//! no moment in between. `WAITED` is set and cleared under the lock alone, and is set as long as
+//! later finds the bit, and its giver comes to the lock. One word, read-modify-writes only: there
+//! is no moment in between. `WAITED` is set and cleared under the lock alone, and is set as long as
 //! anybody is in line.
 //!
 //! **First come, first served.** The first in line gets its permits as soon as there are enough,
 //! all at once, and those behind it wait for that; so a wish for many is not starved by wishes for
-//! few. Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line. Before it
-//! lines up a wait looks on for a moment, as long as nobody is in line: what two processors hold in
+//! few. Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
+//! Before it lines up a wait looks on for a moment, as long as nobody is in line: what two processors hold in
 //! turns, for some nanoseconds each, would else cost a wake each time.
 
 use std::task::{Poll, Waker};
