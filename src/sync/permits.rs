@@ -23,8 +23,8 @@
 //! **First come, first served.** The first in line gets its permits as soon as there are enough,
 //! all at once, and those behind it wait for that; so a wish for many is not starved by wishes for
 //! few. Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
-//! Before it lines up a wait looks on for a moment, as long as nobody is in line: what two processors hold in
-//! turns, for some nanoseconds each, would else cost a wake each time.
+//! Before it lines up a wait looks on for a moment, as long as nobody is in line: what two
+//! processors hold in turns, for some nanoseconds each, would else cost a wake each time.
 
 use std::task::{Poll, Waker};
 
