@@ -113,7 +113,7 @@ impl<S, W, D> WaitList<S, W, D> {
                         Poll::Pending
                     }
                 });
-                unused.map(discard);
+                unused.into_iter().for_each(discard);
                 polled
             }
         }
@@ -138,7 +138,7 @@ impl<S, W, D> WaitList<S, W, D> {
             };
             pass_on(locked, wakes, left)
         });
-        removed_waker.map(discard);
+        removed_waker.into_iter().for_each(discard);
         Some(result)
     }
 

@@ -3,7 +3,7 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 12] = [
+const FUTURES_IN: &[&str] = &[
     "src/buf/",
     "src/channel/",
     "src/consume/",
@@ -14,18 +14,21 @@ const FUTURES_IN: [&str; 12] = [
     "src/op/",
     "src/pipe.rs",
     "src/stdio.rs",
+    "src/sync/",
     "src/task/",
     "src/time/",
 ];
 
 /// The types of this crate that are futures or streams.
 const FUTURES: &[&str] = &[
+    "AcquireFuture",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
     "Join",
     "JoinAll",
     "Linked",
+    "LockFuture",
     "Multishot",
     "Op",
     "OrWait",
@@ -33,6 +36,7 @@ const FUTURES: &[&str] = &[
     "ParallelAll",
     "Race",
     "RaceAll",
+    "ReadFuture",
     "RecvFuture",
     "ReserveFuture",
     "ReserveOwnedFuture",
@@ -44,6 +48,7 @@ const FUTURES: &[&str] = &[
     "Timed",
     "TryJoin",
     "TryJoinAll",
+    "WriteFuture",
     "ZeroCopy",
 ];
 
