@@ -103,6 +103,11 @@ impl<W, D> Line<W, D> {
         Some(waiter.waker)
     }
 
+    /// Whether the entry was not served yet.
+    pub(crate) fn is_waiting(&self, key: Key) -> bool {
+        matches!(self.entries[key], Entry::Waiting(_))
+    }
+
     /// Looks whether the entry was served, as the poll of its future.
     pub(crate) fn poll(&mut self, key: Key, waker: &Waker) -> Polled<D> {
         match &self.entries[key] {

@@ -12,6 +12,8 @@ mod closing;
 mod dropping;
 #[path = "channel/model.rs"]
 mod model;
+#[path = "channel/oneshot.rs"]
+mod oneshot;
 #[path = "channel/permits.rs"]
 mod permits;
 #[path = "channel/random.rs"]
@@ -28,5 +30,7 @@ mod unbounded;
 mod waiting;
 #[path = "channel/wakers.rs"]
 mod wakers;
+#[path = "channel/watch.rs"]
+mod watch;
 #[path = "channel/weak.rs"]
 mod weak;

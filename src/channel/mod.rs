@@ -35,11 +35,13 @@
 //! permit, or a leaked wait for one, takes its place with it as long as there is a sender.
 
 mod blocking;
+pub mod broadcast;
 mod counting;
 mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+pub mod oneshot;
 mod permit;
 #[cfg(all(test, ringpool_loom))]
 mod permit_models;
@@ -56,6 +58,7 @@ mod state;
 #[cfg(all(test, ringpool_loom))]
 mod unbounded_models;
 mod wakes;
+pub mod watch;
 mod weak;
 mod whole;
 

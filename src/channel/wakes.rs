@@ -1,7 +1,8 @@
 //! The wakers that a step under the lock hands out, to be woken after it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
+
+pub(super) use crate::wakes::wake;
 
 /// Most steps wake nobody or two, which takes no memory; the end of a channel wakes everybody.
 #[derive(Default)]
@@ -29,17 +30,5 @@ impl Wakes {
         wake(self.first);
         wake(self.second);
         self.others.into_iter().for_each(|waker| wake(Some(waker)));
-    }
-}
-
-/// Wakes, outside of any lock. A waker that panics harms nobody but its own task: the panic hook
-/// has told of it, and the operation that had to wake goes on.
-pub(super) fn wake(waker: Option<Waker>) {
-    let Some(waker) = waker else { return };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
-        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        // A payload that panics when dropped can only be leaked.
-        std::mem::forget(second);
     }
 }
