@@ -19,6 +19,7 @@ pub(crate) struct Line<W, D> {
     first_waiting: Key,
     last_waiting: Key,
     first_free: Key,
+    waiting: usize,
 }
 
 enum Entry<W, D> {
@@ -59,6 +60,7 @@ impl<W, D> Line<W, D> {
             first_waiting: NOBODY,
             last_waiting: NOBODY,
             first_free: NOBODY,
+            waiting: 0,
         }
     }
 
@@ -67,11 +69,25 @@ impl<W, D> Line<W, D> {
         self.first_waiting == NOBODY
     }
 
+    /// How many wait (served entries do not count).
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// What the first in line brought.
+    pub(crate) fn first(&self) -> Option<&W> {
+        match self.entries.get(self.first_waiting) {
+            Some(Entry::Waiting(waiter)) => Some(&waiter.brought),
+            _ => None,
+        }
+    }
+
     pub(crate) fn push_back(&mut self, brought: W, waker: Waker) -> Key {
         let previous = self.last_waiting;
         let key = self.place(Entry::Waiting(Waiter { brought, waker, previous, next: NOBODY }));
         self.set_next(previous, key);
         self.last_waiting = key;
+        self.waiting += 1;
         key
     }
 
@@ -85,6 +101,11 @@ impl<W, D> Line<W, D> {
         let waiter = self.unlink(key);
         self.entries[key] = Entry::Served(serve(waiter.brought));
         Some(waiter.waker)
+    }
+
+    /// Whether the entry was not served yet.
+    pub(crate) fn is_waiting(&self, key: Key) -> bool {
+        matches!(self.entries[key], Entry::Waiting(_))
     }
 
     /// Looks whether the entry was served, as the poll of its future.
@@ -148,6 +169,7 @@ impl<W, D> Line<W, D> {
         };
         self.set_next(waiter.previous, waiter.next);
         self.set_previous(waiter.next, waiter.previous);
+        self.waiting -= 1;
         waiter
     }
 

@@ -11,9 +11,10 @@ use std::{fmt, io};
 
 use io_uring::squeue;
 
-use super::future::{LATE, cancelled, not_on_a_ring};
+use super::future::{LATE, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
+use crate::stop::{self, cancelled};
 
 /// A member of a chain: an [`Op`], or one with a time limit.
 pub trait Step: sealed::Step {}
@@ -128,7 +129,7 @@ fn try_start(
     cx: &Context<'_>,
 ) -> Result<(), &'static dyn Fn() -> io::Error> {
     let local = local.ok_or(&not_on_a_ring as &dyn Fn() -> io::Error)?;
-    if local.stopping.get() {
+    if local.stopping.get() || stop::is_stopped() {
         return Err(&cancelled);
     }
     let count = members.iter().map(|member| member.entries()).sum();

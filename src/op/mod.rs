@@ -26,6 +26,7 @@ mod fixed;
 mod fixed_vectored;
 mod futex;
 mod future;
+pub(crate) mod keeps_task;
 mod linked;
 mod message;
 mod modifiers;

@@ -88,6 +88,19 @@ impl Orphan {
         Ok(())
     }
 
+    /// The ring that the task is on, or on its way to; `None` once it has ended.
+    pub(super) fn whereabouts(&self) -> Option<&'static Mailbox> {
+        // SAFETY: the orphan has a reference.
+        let header = unsafe { self.0.as_ref() };
+        if header.join.snapshot().is_complete() {
+            return None;
+        }
+        match header.whereabouts(std::ptr::null()) {
+            Whereabouts::At(mailbox) => Some(mailbox),
+            _ => None,
+        }
+    }
+
     /// Whether the task lives on the ring of `mailbox`, which has closed and ends it; otherwise it
     /// was sent there in vain. For an orphan that [`settle`](Self::settle) gave back.
     pub(crate) fn is_lost_with(&self, mailbox: &'static Mailbox) -> bool {

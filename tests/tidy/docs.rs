@@ -18,7 +18,7 @@ const FUTURES_IN: [&str; 11] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 21] = [
+const FUTURES: &[&str] = &[
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
@@ -32,9 +32,13 @@ const FUTURES: [&str; 21] = [
     "ParallelAll",
     "Race",
     "RaceAll",
+    "RecvFuture",
+    "ReserveFuture",
+    "ReserveOwnedFuture",
     "Returning",
     "Select",
     "SelectAll",
+    "SendFuture",
     "Sleep",
     "Timed",
     "TryJoin",
