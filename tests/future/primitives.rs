@@ -27,7 +27,7 @@ fn lose_what_was_granted<F: Future>(waiting: F, grant: impl FnOnce()) {
 }
 
 #[test]
-fn a_lock_that_was_handed_to_a_branch_that_loses_is_free_again() {
+fn a_lock_that_was_handed_to_a_branch_that_loses_comes_free_again() {
     let _limit = limit();
     let mutex = Mutex::new(1);
     let guard = mutex.try_lock().unwrap();
@@ -125,7 +125,7 @@ fn a_race_waits_for_the_tasks_of_a_group_that_a_loser_dropped() {
             };
             assert_eq!(race((loser, winner)).await, OneOf2::Second(()));
             assert_eq!(dropped.get(), 2);
-            quiet.is_free();
+            quiet.comes_free();
         }
     });
 }
@@ -200,6 +200,6 @@ fn a_combinator_that_is_forgotten_harms_nobody() {
     });
     comes_to_rest(&pool);
     assert_eq!(Arc::strong_count(&shared), 1);
-    reader.is_free();
+    reader.comes_free();
     shut_down(&pool);
 }
