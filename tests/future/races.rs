@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use ringpool::future::{OneOf2, OneOf3, join_all, race, race_all, select};
 use ringpool::net::TcpListener;
@@ -109,15 +109,42 @@ fn what_a_loser_dropped_before_it_lost_is_awaited_too() {
     let _limit = limit();
     let pool = Pool::new(1);
     pool.block_on(async {
-        for _ in 0..rounds(100) {
+        for turn in 0..rounds(100) {
             let quiet = Quiet::new();
+            let turns = turn % 3;
+            // Leaves the read in the very turn in which it loses, and has nothing when it is
+            // dropped.
             let loser = async {
-                loop {
-                    // Leaves the read, and does not wait for it.
-                    select((quiet.read(), after(1, ()))).await;
-                }
+                select((quiet.read(), after(turns, ()))).await;
+                never().await;
             };
-            assert_eq!(race((after(5, ()), loser)).await, OneOf2::First(()));
+            assert_eq!(race((loser, after(turns, ()))).await, OneOf2::Second(()));
+            quiet.comes_free();
+        }
+    });
+}
+
+#[test]
+fn what_the_winner_left_is_not_awaited_but_by_the_race_around_it() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    pool.block_on(async {
+        let quiet = Quiet::new();
+        let waker = own_waker().await;
+        let winner = async { select((quiet.read(), after(1, ()))).await.index() };
+        let mut raced = Box::pin(race((winner, never())));
+        assert!(poll_once(&mut raced, &waker).is_pending());
+        assert_eq!(poll_once(&mut raced, &waker), Poll::Ready(OneOf2::First(1)));
+        drop(raced);
+        for turn in 0..rounds(50) {
+            let quiet = Quiet::new();
+            let turns = turn % 3;
+            let loser = async {
+                let winner = async { select((quiet.read(), after(turns, ()))).await.index() };
+                assert_eq!(race((winner, never())).await, OneOf2::First(1));
+                never().await;
+            };
+            assert_eq!(race((loser, after(turns, ()))).await, OneOf2::Second(()));
             quiet.comes_free();
         }
     });
