@@ -9,6 +9,8 @@ mod support;
 mod joins;
 #[path = "future/operations.rs"]
 mod operations;
+#[path = "future/primitives.rs"]
+mod primitives;
 #[path = "future/property.rs"]
 mod property;
 #[path = "future/races.rs"]

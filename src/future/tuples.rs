@@ -47,7 +47,10 @@ mod sealed {
 pub struct Tuple<T>(T);
 
 macro_rules! tuples_of_futures {
-    ($($count:literal $one_of:ident: $($variant:ident $future:ident $value:ident $at:tt),+;)+) => {$(
+    ($(
+        $count:literal $one_of:ident:
+        $($variant:ident $future:ident $value:ident $at:tt),+;
+    )+) => {$(
         impl<$($future: Future),+> sealed::Sealed for ($($future,)+) {}
 
         impl<$($future: Future),+> Futures for ($($future,)+) {

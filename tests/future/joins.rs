@@ -126,7 +126,7 @@ fn the_first_error_ends_a_try_join_when_the_others_are_back_from_the_kernel() {
             Err::<(), _>(String::from("mine"))
         };
         assert_eq!(try_join((read, fails)).await, Err(String::from("mine")));
-        quiet.is_free();
+        quiet.comes_free();
         let quiet = Quiet::new();
         let reads = (0..20).map(|number| {
             let read = quiet.read();
@@ -139,7 +139,7 @@ fn the_first_error_ends_a_try_join_when_the_others_are_back_from_the_kernel() {
             }
         });
         assert_eq!(try_join_all(reads).await, Err(7));
-        quiet.is_free();
+        quiet.comes_free();
     });
 }
 
@@ -208,7 +208,7 @@ fn a_panic_goes_on_when_the_others_are_dropped_and_back_from_the_kernel() {
         let TaskError::Panicked(payload) = error else { panic!("{error}") };
         assert_eq!(text_of(&*payload), "of a child");
         assert_eq!(dropped.get(), 1);
-        quiet.is_free();
+        quiet.comes_free();
     });
 }
 

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use ringpool::future::{OneOf2, OneOf3, join_all, race, race_all, select};
 use ringpool::net::TcpListener;
@@ -73,7 +73,7 @@ fn the_losers_are_back_from_the_kernel_when_a_race_returns() {
             let won = race((join_all(reads), time::sleep(SHORT / 10))).await;
             assert_eq!(won, OneOf2::Second(()));
             assert_eq!(Arc::strong_count(&buffer), 1);
-            quiet.is_free();
+            quiet.comes_free();
         }
     });
 }
@@ -109,16 +109,43 @@ fn what_a_loser_dropped_before_it_lost_is_awaited_too() {
     let _limit = limit();
     let pool = Pool::new(1);
     pool.block_on(async {
-        for _ in 0..rounds(100) {
+        for turn in 0..rounds(100) {
             let quiet = Quiet::new();
+            let turns = turn % 3;
+            // Leaves the read in the very turn in which it loses, and has nothing when it is
+            // dropped.
             let loser = async {
-                loop {
-                    // Leaves the read, and does not wait for it.
-                    select((quiet.read(), after(1, ()))).await;
-                }
+                select((quiet.read(), after(turns, ()))).await;
+                never().await;
             };
-            assert_eq!(race((after(5, ()), loser)).await, OneOf2::First(()));
-            quiet.is_free();
+            assert_eq!(race((loser, after(turns, ()))).await, OneOf2::Second(()));
+            quiet.comes_free();
+        }
+    });
+}
+
+#[test]
+fn what_the_winner_left_is_not_awaited_but_by_the_race_around_it() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    pool.block_on(async {
+        let quiet = Quiet::new();
+        let waker = own_waker().await;
+        let winner = async { select((quiet.read(), after(1, ()))).await.index() };
+        let mut raced = Box::pin(race((winner, never())));
+        assert!(poll_once(&mut raced, &waker).is_pending());
+        assert_eq!(poll_once(&mut raced, &waker), Poll::Ready(OneOf2::First(1)));
+        drop(raced);
+        for turn in 0..rounds(50) {
+            let quiet = Quiet::new();
+            let turns = turn % 3;
+            let loser = async {
+                let winner = async { select((quiet.read(), after(turns, ()))).await.index() };
+                assert_eq!(race((winner, never())).await, OneOf2::First(1));
+                never().await;
+            };
+            assert_eq!(race((loser, after(turns, ()))).await, OneOf2::Second(()));
+            quiet.comes_free();
         }
     });
 }
@@ -133,7 +160,7 @@ fn a_race_in_a_race_leaves_nothing_whoever_wins() {
             let read = || quiet.reading();
             let inner = race((race((read(), read())), race((read(), after(turns % 5, ())))));
             let _ = race((race((read(), after(turns % 7, ()))), inner)).await;
-            quiet.is_free();
+            quiet.comes_free();
         }
     });
 }
@@ -150,7 +177,7 @@ fn a_race_dropped_while_it_waits_leaves_the_rest_to_the_race_around_it() {
             let inner = race((quiet.read(), after(1, ())));
             let raced = race((inner, after(2, ()))).await;
             assert!(matches!(raced, OneOf2::First(OneOf2::Second(())) | OneOf2::Second(())));
-            quiet.is_free();
+            quiet.comes_free();
         }
     });
 }
@@ -171,7 +198,7 @@ fn a_cancel_of_a_task_waits_for_what_its_dropped_race_left() {
             });
             after(turn % 5, ()).await;
             assert!(racing.cancel().await.is_none());
-            quiet.is_free();
+            quiet.comes_free();
         }
     });
     comes_to_rest(&pool);
@@ -196,7 +223,7 @@ fn a_race_waits_for_operations_on_another_ring_and_while_its_task_moves() {
                 switch_to(&pool.runtime(turn % 2)).await.unwrap();
             };
             assert_eq!(race((begun, moving)).await, OneOf2::Second(()));
-            quiet.is_free();
+            quiet.comes_free();
             switch_to(&pool.runtime(0)).await.unwrap();
         }
     });
@@ -214,7 +241,7 @@ fn a_race_on_a_thread_without_a_ring_waits_for_operations_begun_on_one() {
         });
         let raced = futures::executor::block_on(race((read, async { 1 })));
         assert_eq!(raced.index(), 1);
-        quiet.is_free();
+        quiet.comes_free();
     }
 }
 
@@ -233,7 +260,7 @@ fn a_race_waits_in_vain_for_no_ring_that_has_stopped() {
         });
         shut_down(&pool);
         assert!(racing.join().unwrap() <= 1);
-        quiet.is_free();
+        quiet.comes_free();
     }
 }
 
@@ -291,7 +318,7 @@ fn what_a_panic_and_a_panicking_destructor_leave_is_back_when_they_go_on() {
             let Err(TaskError::Panicked(payload)) = racing.await else { panic!("no panic") };
             assert_eq!(text_of(&*payload), "on purpose");
             assert_eq!(dropped.get(), 2);
-            quiet.is_free();
+            quiet.comes_free();
         });
     }
 }
@@ -324,7 +351,7 @@ fn a_waker_that_panics_takes_nobody_else_along() {
         let (reads, ()) = ringpool::future::join((joined, after(10, ()))).await;
         assert!(reads.into_iter().all(|read| read.is_ok_and(|(count, _)| count == 4)));
         assert_eq!(raced.await.index(), 1);
-        quiet.is_free();
+        quiet.comes_free();
     });
 }
 
@@ -333,10 +360,10 @@ fn combinators_of_send_futures_are_send() {
     fn is_send<T: Send>(value: T) -> T {
         value
     }
-    let _ = is_send(race((op::nop(), time::sleep(SHORT))));
-    let _ = is_send(select((op::nop(), op::nop())));
-    let _ = is_send(join_all([op::nop()]));
-    let _ = is_send(ringpool::future::try_join((op::nop(), op::nop())));
-    let _ = is_send(ringpool::future::parallel_all([op::nop()]));
-    let _ = is_send(op::race((op::nop(), op::nop())));
+    drop(is_send(race((op::nop(), time::sleep(SHORT)))));
+    drop(is_send(select((op::nop(), op::nop()))));
+    drop(is_send(join_all([op::nop()])));
+    drop(is_send(ringpool::future::try_join((op::nop(), op::nop()))));
+    drop(is_send(ringpool::future::parallel_all([op::nop()])));
+    drop(is_send(op::race((op::nop(), op::nop()))));
 }

@@ -50,7 +50,7 @@ impl Quiet {
 
     /// All reads are back from the kernel, for each keeps the descriptor until then.
     #[track_caller]
-    pub(crate) fn is_free(self) {
+    pub(crate) fn comes_free(self) {
         self.reader.try_into_owned().expect("an operation still has the descriptor");
     }
 }
