@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
-use crate::primitives::lock;
+use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
 
 /// The address of a ring; see the module's page.
@@ -39,7 +39,7 @@ static UNUSED: Mutex<Vec<&'static Mailbox>> = Mutex::new(Vec::new());
 impl Mailbox {
     /// A closed mailbox that nobody else owns.
     pub(crate) fn acquire() -> &'static Self {
-        let reused = lock(&UNUSED).pop();
+        let reused = unpoisoned(UNUSED.lock()).pop();
         reused.unwrap_or_else(|| {
             Box::leak(Box::new(Self { inbox: Inbox::new(), gate: BellGate::new() }))
         })
@@ -47,7 +47,7 @@ impl Mailbox {
 
     /// The owner is gone, and the last handle with it.
     pub(crate) fn give_back(&'static self) {
-        lock(&UNUSED).push(self);
+        unpoisoned(UNUSED.lock()).push(self);
     }
 
     /// Sends a message, and wakes the ring if it sleeps.

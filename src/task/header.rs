@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, Waker};
 
 use super::TaskId;
 use super::state::JoinWord;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
+use crate::primitives::atomic::{AtomicPtr, Ordering};
 use crate::runtime::Runtime;
 
 /// The functions that know the task's types.

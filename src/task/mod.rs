@@ -47,6 +47,7 @@ mod error;
 mod handle;
 pub(crate) mod header;
 mod id;
+pub(crate) mod leavings;
 pub(crate) mod orphan;
 pub(crate) mod queue;
 mod raw;
