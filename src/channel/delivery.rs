@@ -45,7 +45,7 @@ impl<T> Delivery<T> {
         match std::mem::replace(&mut self.sending, Sending::Holding(None)) {
             Sending::Holding(item) => item,
             Sending::Waiting(key) => match self.sender.shared.abandon_send(key) {
-                Removed::Waiting(item, _waker) => Some(item),
+                Removed::Waiting(offer, _waker) => Some(offer.item),
                 Removed::Served(sent) => sent.err(),
             },
         }

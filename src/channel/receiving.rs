@@ -97,7 +97,7 @@ impl<T> Shared<T> {
 
     fn receive_or_line_up(&self, mut waker: Option<Waker>) -> Taken<T> {
         let (taken, woken) = lock(&self.state).receive(&self.ring, &mut waker);
-        wake(woken);
+        woken.wake();
         taken
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Poll, Waker, ready};
 
 use super::ring::{Caller, PushRefused};
 use super::shared::Shared;
-use super::state::{Offered, Sent};
+use super::state::{Offer, Offered, Sent};
 use super::wakes::wake;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
@@ -22,8 +22,12 @@ impl<T> Shared<T> {
     pub(super) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         match self.ring.push(item, Caller::Anybody) {
             Ok(()) => Ok(()),
-            Err(PushRefused::Full(item)) => Err(TrySendError::Full(item)),
-            Err(PushRefused::TakeLock(item)) => self.try_send_locked(item),
+            Err(PushRefused::Full(item)) if self.capacity() != usize::MAX => {
+                Err(TrySendError::Full(item))
+            }
+            Err(PushRefused::Full(item) | PushRefused::TakeLock(item)) => {
+                self.try_send_locked(item)
+            }
         }
     }
 
@@ -59,7 +63,7 @@ impl<T> Shared<T> {
     }
 
     /// Ends a send that is in line; says how far it came, and gives the item back if not sent.
-    pub(super) fn abandon_send(&self, key: Key) -> Removed<T, Sent<T>> {
+    pub(super) fn abandon_send(&self, key: Key) -> Removed<Offer<T>, Sent<T>> {
         lock(&self.state).abandon_sender(&self.ring, key)
     }
 
@@ -80,7 +84,7 @@ impl<T> Shared<T> {
     /// that may panic.
     #[inline(never)]
     fn start_send_locked(&self, held: &mut Option<T>, waker: &Waker) -> Result<Sent<T>, Key> {
-        // With room inside nobody will have to wait, so it is worth trying without a waker.
+        // With room inside (and an unbounded channel always has some) nobody will have to wait, so it is worth trying without a waker.
         if self.ring.len() < self.capacity()
             && let Some(item) = held.take()
         {

@@ -18,16 +18,30 @@ pub(super) struct Shared<T> {
     /// Handles that can send, and handles that can receive; a `Channel` counts as both.
     pub(super) senders: AtomicUsize,
     pub(super) receivers: AtomicUsize,
+    /// `usize::MAX` if there is no limit.
+    capacity: usize,
 }
 
+/// How many items an unbounded channel holds for whom no lock is needed.
+const UNBOUNDED_PLACES: usize = if cfg!(ringpool_loom) { 1 } else { 64 };
+
 impl<T> Shared<T> {
+    pub(super) fn bounded(capacity: usize) -> Self {
+        Self::new(capacity, Some(capacity))
+    }
+
+    pub(super) fn unbounded() -> Self {
+        Self::new(UNBOUNDED_PLACES, None)
+    }
+
     /// One handle for each end exists already.
-    pub(super) fn new(capacity: usize) -> Self {
+    fn new(places: usize, capacity: Option<usize>) -> Self {
         Self {
-            ring: Ring::new(capacity),
-            state: Mutex::new(State::new(capacity)),
+            ring: Ring::new(places),
+            state: Mutex::new(State::new(places, capacity.is_some())),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
+            capacity: capacity.unwrap_or(usize::MAX),
         }
     }
 
@@ -40,12 +54,20 @@ impl<T> Shared<T> {
         if !self.ring.is_guarded() {
             return self.ring.len();
         }
-        let state = lock(&self.state);
-        self.ring.len() + state.returned()
+        lock(&self.state).len(&self.ring)
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.ring.capacity()
+        self.capacity
+    }
+
+    /// Whether all places have an item or are reserved; with capacity 0 that is always so.
+    pub(super) fn is_full(&self) -> bool {
+        if !self.ring.is_guarded() {
+            return self.ring.len() >= self.capacity;
+        }
+        let state = lock(&self.state);
+        state.len(&self.ring).saturating_add(state.reserved) >= self.capacity
     }
 
     pub(super) fn is_closed(&self) -> bool {

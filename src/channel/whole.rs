@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::futures::{RecvFuture, SendFuture};
+use super::permit::{Permit, ReserveFuture};
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::shared::Shared;
@@ -51,7 +52,32 @@ impl<T> Channel<T> {
     /// assert_eq!(channel.capacity(), 3);
     /// ```
     pub fn bounded(capacity: usize) -> Self {
-        let shared = Arc::new(Shared::new(capacity));
+        Self::of(Shared::bounded(capacity))
+    }
+
+    /// Makes a channel that takes any number of items: sending never waits.
+    ///
+    /// All else is as with [`bounded`](Self::bounded). Memory comes and goes with the items. Where
+    /// a receiver can be slower than the senders for long, `bounded` is the better choice, since
+    /// nothing slows these senders down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let channel = ringpool::Channel::unbounded();
+    /// for number in 0..1_000 {
+    ///     channel.try_send(number)?;
+    /// }
+    /// assert_eq!(channel.len(), 1_000);
+    /// assert_eq!(channel.try_recv(), Ok(0));
+    /// # Ok::<(), ringpool::channel::TrySendError<i32>>(())
+    /// ```
+    pub fn unbounded() -> Self {
+        Self::of(Shared::unbounded())
+    }
+
+    fn of(shared: Shared<T>) -> Self {
+        let shared = Arc::new(shared);
         let sender = Sender { shared: Arc::clone(&shared) };
         Self { sender, receiver: Receiver::new(shared) }
     }
@@ -169,6 +195,60 @@ impl<T> Channel<T> {
         self.receiver.shared.try_recv()
     }
 
+    /// Waits for a place behind those who came first, and reserves it; see [`Sender::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost but its place in line; a place that it got goes to who is next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let channel = ringpool::Channel::bounded(1);
+    /// channel.reserve().await?.send(1);
+    /// assert_eq!(channel.recv().await, Ok(1));
+    /// # Ok::<(), ringpool::channel::SendError<()>>(()) }).unwrap();
+    /// ```
+    pub fn reserve(&self) -> ReserveFuture<'_, T> {
+        self.sender.reserve()
+    }
+
+    /// Reserves a place if that needs no waiting; see [`Sender::try_reserve`].
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if there is no room, or the channel is closed.
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        self.sender.try_reserve()
+    }
+
+    /// Reserves a place, blocking the thread until there is one; see [`Sender::reserve_blocking`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, or is closed while it waits.
+    pub fn reserve_blocking(&self) -> Result<Permit<'_, T>, SendError<()>> {
+        self.sender.reserve_blocking()
+    }
+
+    /// Reserves a place, blocking the thread for at most `timeout`; see
+    /// [`Sender::reserve_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the time is over or the channel is closed.
+    pub fn reserve_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Permit<'_, T>, SendTimeoutError<()>> {
+        self.sender.reserve_timeout(timeout)
+    }
+
     /// Sends an item, blocking the thread until there is room; for plain threads, since on the
     /// thread of a ring it would stop every task there.
     ///
@@ -249,6 +329,8 @@ impl<T> Channel<T> {
     /// Closes the channel: whoever waits or comes to send gets the item back, what was accepted
     /// can still be received, and then receives fail. Closing again does nothing.
     ///
+    /// A [`Permit`] was accepted too: receives fail only when none is left.
+    ///
     /// # Examples
     ///
     /// ```
@@ -293,14 +375,36 @@ impl<T> Channel<T> {
         self.sender.is_empty()
     }
 
-    /// Whether there is no room now; a channel of capacity 0 is always full.
+    /// Whether there is no room now: all places have an item or are reserved. A channel of capacity
+    /// 0 is always full, an unbounded one never.
     pub fn is_full(&self) -> bool {
         self.sender.is_full()
     }
 
-    /// How many items the channel holds at most, exactly as it was asked for.
+    /// How many items the channel holds at most, exactly as it was asked for; `usize::MAX` if it
+    /// is unbounded.
     pub fn capacity(&self) -> usize {
         self.sender.capacity()
+    }
+
+    /// How many handles can send now, each `Channel` among them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let channel = ringpool::Channel::<u8>::bounded(1);
+    /// let (sender, receiver) = channel.clone().split();
+    /// assert_eq!((channel.sender_count(), channel.receiver_count()), (2, 2));
+    /// drop(sender);
+    /// assert_eq!((receiver.sender_count(), receiver.receiver_count()), (1, 2));
+    /// ```
+    pub fn sender_count(&self) -> usize {
+        self.sender.sender_count()
+    }
+
+    /// How many handles can receive now, each `Channel` among them.
+    pub fn receiver_count(&self) -> usize {
+        self.receiver.receiver_count()
     }
 }
 

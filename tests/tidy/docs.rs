@@ -17,7 +17,7 @@ const FUTURES_IN: [&str; 10] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 11] = [
+const FUTURES: [&str; 15] = [
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
@@ -25,7 +25,11 @@ const FUTURES: [&str; 11] = [
     "Multishot",
     "Op",
     "OrWait",
+    "RecvFuture",
+    "ReserveFuture",
+    "ReserveOwnedFuture",
     "Returning",
+    "SendFuture",
     "Sleep",
     "Timed",
     "ZeroCopy",
