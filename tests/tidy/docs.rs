@@ -19,6 +19,8 @@ const FUTURES_IN: [&str; 11] = [
 
 /// The types of this crate that are futures or streams.
 const FUTURES: &[&str] = &[
+    "Changed",
+    "Closed",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
@@ -32,6 +34,7 @@ const FUTURES: &[&str] = &[
     "ParallelAll",
     "Race",
     "RaceAll",
+    "Recv",
     "RecvFuture",
     "ReserveFuture",
     "ReserveOwnedFuture",
