@@ -303,3 +303,15 @@ fn halves_that_end_at_any_moment_account_for_every_value() {
     assert!(received > 0);
     drops.assert_once_each(count);
 }
+
+#[test]
+fn a_task_with_answers_enough_lets_the_others_run() {
+    let _limit = crate::common::limit();
+    crate::support::assert_others_run(async {
+        for _ in 0..1_000 {
+            let (sender, receiver) = oneshot::channel();
+            sender.send(1).unwrap();
+            receiver.await.unwrap();
+        }
+    });
+}
