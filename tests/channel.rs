@@ -6,6 +6,8 @@ mod support;
 
 #[path = "channel/basics.rs"]
 mod basics;
+#[path = "channel/broadcast.rs"]
+mod broadcast;
 #[path = "channel/closing.rs"]
 mod closing;
 #[path = "channel/dropping.rs"]

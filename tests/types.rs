@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use ringpool::buf::{AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice};
+use ringpool::channel::{broadcast, oneshot, watch};
 use ringpool::op::{Nop, Op, ReadFixed, SharedFd, nop};
 use ringpool::task::{self, Cancel, TaskId};
 use ringpool::time::{Elapsed, Interval, Sleep, Timeout};
@@ -71,6 +72,30 @@ fn what_may_change_threads_does_and_nothing_else() {
     assert_not_impl!(Cancel<NotSend>, Send);
     assert_not_impl!(Timeout<std::future::Ready<NotSend>>, Send);
     assert_not_impl!(SpawnError<NotSend>, Send);
+}
+
+#[test]
+fn halves_of_channels_go_where_their_items_may_go() {
+    type NotSend = std::rc::Rc<u8>;
+    type NotSync = std::cell::Cell<u8>;
+    send::<(oneshot::Sender<NotSync>, oneshot::Receiver<NotSync>)>();
+    sync::<(oneshot::Sender<NotSync>, oneshot::Receiver<NotSync>)>();
+    send::<(watch::Sender<String>, watch::Receiver<String>, watch::Changed<'_, String>)>();
+    sync::<(watch::Sender<String>, watch::Receiver<String>)>();
+    send::<(broadcast::Sender<String>, broadcast::Receiver<String>, broadcast::Recv<'_, String>)>();
+    sync::<(broadcast::Sender<String>, broadcast::Receiver<String>)>();
+    unpin::<oneshot::Receiver<std::marker::PhantomPinned>>();
+    is_send(&watch::channel(1).1.wait_for(|_| true));
+    assert_not_impl!(oneshot::Sender<NotSend>, Send);
+    assert_not_impl!(oneshot::Receiver<NotSend>, Send);
+    assert_not_impl!(watch::Sender<NotSync>, Send);
+    assert_not_impl!(watch::Ref<'static, u8>, Send);
+    assert_not_impl!(broadcast::Sender<NotSync>, Send);
+    assert_not_impl!(broadcast::Receiver<NotSync>, Send);
+    assert_not_impl!(broadcast::Receiver<NotSend>, Send);
+    let pointer = size_of::<usize>();
+    assert_eq!(size_of::<oneshot::Sender<[u8; 100]>>(), pointer);
+    assert_eq!(size_of::<oneshot::Receiver<[u8; 100]>>(), pointer);
 }
 
 #[test]

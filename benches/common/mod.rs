@@ -14,3 +14,4 @@ pub(crate) mod random_reads;
 pub(crate) mod rows;
 pub(crate) mod runtimes;
 pub(crate) mod sends;
+pub(crate) mod sync;

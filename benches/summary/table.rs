@@ -46,7 +46,7 @@ fn line(row: &Row, costs: &[Costs]) -> String {
             (text, ratio)
         }
     };
-    let (goal, reached) = goal(row.goal, ringpool, floor.map(|(_, costs)| costs));
+    let (goal, reached) = goal(row.goal, ringpool, tokio, floor.map(|(_, costs)| costs));
     let notes: String = row.notes.iter().map(|number| format!(" [{number}]")).collect();
     format!(
         "| {name}{notes} | {} | {} | {tokio} | {floor_text} | {to_floor} | {goal} | {reached} |\n",
@@ -71,7 +71,12 @@ fn of_tokio(tokio: Option<&Costs>, ringpool: &Costs) -> String {
 }
 
 /// The goal in words, and whether the median reaches it.
-fn goal(goal: Goal, ringpool: &Costs, floor: Option<&Costs>) -> (String, &'static str) {
+fn goal(
+    goal: Goal,
+    ringpool: &Costs,
+    tokio: Option<&Costs>,
+    floor: Option<&Costs>,
+) -> (String, &'static str) {
     let (wall, cpu) = (ringpool.wall_ns().median, ringpool.cpu_ns().median);
     let (text, is_reached) = match goal {
         Goal::WallNs(most) => (format!("≤ {}", time(most)), wall <= most),
@@ -82,6 +87,11 @@ fn goal(goal: Goal, ringpool: &Costs, floor: Option<&Costs>) -> (String, &'stati
         Goal::CpuOfFloor(times) => {
             let most = times * floor.expect("the goal refers to it").cpu_ns().median;
             (format!("CPU ≤ {times:.2} × floor"), cpu <= most)
+        }
+        Goal::AheadOfTokio => {
+            let tokio = tokio.expect("the goal refers to it");
+            let is_ahead = wall <= tokio.wall_ns().median && cpu <= tokio.cpu_ns().median;
+            ("ahead of tokio".to_owned(), is_ahead)
         }
     };
     (text, if is_reached { "yes" } else { "**no**" })

@@ -16,6 +16,9 @@
 //! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no
 //!   more.
 //!
+//! Beside it there are [`oneshot`] for one value, [`watch`] for the latest value, and [`broadcast`]
+//! for what every receiver shall have.
+//!
 //! # When a channel closes
 //!
 //! By [`close`](Channel::close), or when one of its ends has no handle any more: a [`Sender`] is a

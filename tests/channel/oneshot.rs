@@ -4,7 +4,7 @@ use ringpool::channel::oneshot::{self, RecvError, RecvTimeoutError, TryRecvError
 use ringpool::{Pool, spawn_on, switch_to};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -248,7 +248,7 @@ fn answers_cross_the_rings_while_their_tasks_move() {
             if round % 2 == 0 {
                 let polled = futures::poll!(&mut receiver);
                 switch_to(if round % 4 == 0 { &there } else { &here }).await.unwrap();
-                if let std::task::Poll::Ready(received) = polled {
+                if let Poll::Ready(received) = polled {
                     assert_eq!(received, Ok(round));
                     answerer.await.unwrap();
                     continue;
@@ -292,7 +292,10 @@ fn halves_that_end_at_any_moment_account_for_every_value() {
                     receiver.close();
                     received += usize::from(receiver.try_recv().is_ok());
                 }
-                2 => drop(ByHand::new(&mut receiver).poll()),
+                2 => {
+                    received +=
+                        usize::from(matches!(ByHand::new(&mut receiver).poll(), Poll::Ready(Ok(_))))
+                }
                 3 => drop(receiver.recv_timeout(Duration::from_micros(5))),
                 _ => received += usize::from(block_on(receiver).is_ok()),
             }
@@ -302,4 +305,16 @@ fn halves_that_end_at_any_moment_account_for_every_value() {
     });
     assert!(received > 0);
     drops.assert_once_each(count);
+}
+
+#[test]
+fn a_task_with_answers_enough_lets_the_others_run() {
+    let _limit = crate::common::limit();
+    crate::support::assert_others_run(async {
+        for _ in 0..1_000 {
+            let (sender, receiver) = oneshot::channel();
+            sender.send(1).unwrap();
+            receiver.await.unwrap();
+        }
+    });
 }

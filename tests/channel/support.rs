@@ -140,3 +140,19 @@ pub(crate) fn seed() -> u64 {
     println!("to repeat: CHANNEL_SEED={seed}");
     seed
 }
+
+/// Awaits a future that never has to wait, and sees that another task of the ring gets its turn
+/// before it ends.
+#[track_caller]
+pub(crate) fn assert_others_run(future: impl Future<Output = ()> + Send) {
+    let turns = crate::common::Count::new();
+    let others = ringpool::Pool::new(1).block_on(async {
+        let of_other = turns.clone();
+        let other = ringpool::spawn(async move { of_other.add() });
+        future.await;
+        let others = turns.get();
+        other.await.unwrap();
+        others
+    });
+    assert_eq!(others, 1, "the other task had its turn");
+}

@@ -338,3 +338,15 @@ fn waits_that_are_given_up_at_random_miss_nothing() {
         block_on(sender.closed());
     });
 }
+
+#[test]
+fn a_task_with_changes_enough_lets_the_others_run() {
+    let _limit = crate::common::limit();
+    let (sender, mut receiver) = watch::channel(0);
+    crate::support::assert_others_run(async {
+        for _ in 0..1_000 {
+            sender.send_replace(1);
+            receiver.changed().await.unwrap();
+        }
+    });
+}

@@ -22,6 +22,8 @@ const FUTURES_IN: &[&str] = &[
 /// The types of this crate that are futures or streams.
 const FUTURES: &[&str] = &[
     "AcquireFuture",
+    "Changed",
+    "Closed",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
@@ -37,6 +39,7 @@ const FUTURES: &[&str] = &[
     "Race",
     "RaceAll",
     "ReadFuture",
+    "Recv",
     "RecvFuture",
     "ReserveFuture",
     "ReserveOwnedFuture",

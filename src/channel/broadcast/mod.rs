@@ -1,18 +1,18 @@
 //! Every item for every receiver: news, events, the lines of a chat.
 //!
 //! [`channel`] keeps the last `capacity` items, exactly. A [`Sender`] never waits: when the channel
-//! is full, the oldest item is overwritten. Each [`Receiver`] goes through the items by itself, from
-//! those on that are sent after it was made, and gets a clone of each; the last to come gets the
-//! item itself. One that is so slow that items it has not received were overwritten is told how many
-//! ([`RecvError::Lagged`]), once, and goes on with the oldest item that is left. When all senders
-//! are gone, what is left can be received, and then there is [`RecvError::Closed`].
+//! is full, the oldest item is overwritten. Each [`Receiver`] goes through the items by itself,
+//! from those on that are sent after it was made, and gets a clone of each; the last to come gets
+//! the item itself. One that is so slow that items it has not received were overwritten is told how
+//! many ([`RecvError::Lagged`]), once, and goes on with the oldest item that is left. When all
+//! senders are gone, what is left can be received, and then there is [`RecvError::Closed`].
 //!
 //! An item is dropped when all receivers have it, or have gone, or when it is overwritten.
 //!
-//! Items are cloned and dropped outside of any lock, and nobody waits while another receiver clones.
-//! So several may clone one item at once: items have to be [`Sync`] for the channel to be used from
-//! several threads. (With `tokio::sync::broadcast` they need not be, and are cloned under a lock.)
-//! If a clone panics, the receiver is past that item, and nothing else is changed.
+//! Items are cloned and dropped outside of any lock, and nobody waits while another receiver
+//! clones. So several may clone one item at once: items have to be [`Sync`] for the channel to be
+//! used from several threads. (With `tokio::sync::broadcast` they need not be, and are cloned under
+//! a lock.) If a clone panics, the receiver is past that item, and nothing else is changed.
 //!
 //! # Examples
 //!

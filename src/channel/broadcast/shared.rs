@@ -154,7 +154,7 @@ impl<T> Shared<T> {
             }
             (found, fresh)
         });
-        unused.map(discard);
+        unused.into_iter().for_each(discard);
         found
     }
 

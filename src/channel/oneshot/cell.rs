@@ -253,7 +253,8 @@ impl<T> Half<T> {
     /// The caller is the sender, exclusively.
     pub(super) unsafe fn withdraw_sender(&self) {
         // SAFETY: the caller is the sender, exclusively.
-        unsafe { self.withdraw(&SENDER, &self.cell().sender_waker) }.map(discard);
+        let own = unsafe { self.withdraw(&SENDER, &self.cell().sender_waker) };
+        own.into_iter().for_each(discard);
     }
 
     /// The receiver takes its waker back.
@@ -263,7 +264,8 @@ impl<T> Half<T> {
     /// The caller is the receiver, exclusively.
     pub(super) unsafe fn withdraw_receiver(&self) {
         // SAFETY: the caller is the receiver, exclusively.
-        unsafe { self.withdraw(&RECEIVER, &self.cell().receiver_waker) }.map(discard);
+        let own = unsafe { self.withdraw(&RECEIVER, &self.cell().receiver_waker) };
+        own.into_iter().for_each(discard);
     }
 
     /// Leaves `waker` for the other side, unless it has ended the wait: then `true`.
@@ -291,7 +293,7 @@ impl<T> Half<T> {
         if self.now() & side.ended != 0 {
             // The other side may be taking the old waker out at this moment.
             discard(fresh);
-            old.map(discard);
+            old.into_iter().for_each(discard);
             return true;
         }
         place.with_mut(|place| {
@@ -301,7 +303,7 @@ impl<T> Half<T> {
         });
         // SAFETY: the place is filled.
         let is_ended = unsafe { self.offer(side, place) };
-        old.map(discard);
+        old.into_iter().for_each(discard);
         is_ended
     }
 
@@ -384,7 +386,7 @@ impl<T> Half<T> {
         // SAFETY: as for this function.
         let (own, others) = unsafe { self.take_wakers(side, before) };
         wake(others);
-        own.map(discard);
+        own.into_iter().for_each(discard);
     }
 
     /// As [`notify`](Self::notify), having left the cell before.
@@ -399,7 +401,7 @@ impl<T> Half<T> {
         // SAFETY: the caller is `side`.
         unsafe { self.leave(side) };
         wake(others);
-        own.map(discard);
+        own.into_iter().for_each(discard);
     }
 
     /// The own waker and the other side's.
