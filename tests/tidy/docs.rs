@@ -3,7 +3,7 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 10] = [
+const FUTURES_IN: [&str; 11] = [
     "src/buf/",
     "src/channel/",
     "src/consume/",
@@ -13,11 +13,13 @@ const FUTURES_IN: [&str; 10] = [
     "src/op/",
     "src/pipe.rs",
     "src/stdio.rs",
+    "src/stop/",
     "src/time/",
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 11] = [
+const FUTURES: [&str; 17] = [
+    "Finally",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
@@ -26,8 +28,13 @@ const FUTURES: [&str; 11] = [
     "Op",
     "OrWait",
     "Returning",
+    "Shield",
     "Sleep",
     "Timed",
+    "Until",
+    "UntilStopped",
+    "WithStop",
+    "WithTimeout",
     "ZeroCopy",
 ];
 
