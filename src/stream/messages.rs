@@ -60,8 +60,10 @@ impl<F: Flow> Stream<F> {
         if pieces.done > 0 {
             return Ok((pieces.done, pieces.finish()));
         }
-        if let Some(error) = claim.take_error() {
-            return Err(BufError { error, buffer: pieces.buffers });
+        match claim.take_ending() {
+            None => {}
+            Some(Ok(())) => return Ok((0, pieces.finish())),
+            Some(Err(error)) => return Err(BufError { error, buffer: pieces.buffers }),
         }
         let make = |buffers| op::readv(&self.fd, buffers);
         run(claim, pieces.buffers, make, park_read::<F, _>).await
@@ -179,8 +181,13 @@ impl Stream<Unix> {
             let (count, buffer) = (rest.done, rest.buffer);
             return Ok((ReceivedFds { count, descriptors, is_truncated: false }, buffer));
         }
-        if let Some(error) = claim.take_error() {
-            return Err(BufError { error, buffer: rest.buffer });
+        match claim.take_ending() {
+            None => {}
+            Some(Ok(())) => {
+                let received = ReceivedFds { count: 0, descriptors, is_truncated: false };
+                return Ok((received, rest.buffer));
+            }
+            Some(Err(error)) => return Err(BufError { error, buffer: rest.buffer }),
         }
         let make = |buffers| receive_fds(&self.fd, buffers);
         let received = run(claim, vec![rest.buffer], make, park_read::<Unix, _>).await;

@@ -3,11 +3,12 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 11] = [
+const FUTURES_IN: [&str; 12] = [
     "src/buf/",
     "src/channel/",
     "src/consume/",
     "src/fs/",
+    "src/future/",
     "src/io/",
     "src/net/",
     "src/op/",
@@ -18,19 +19,33 @@ const FUTURES_IN: [&str; 11] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 17] = [
+const FUTURES: &[&str] = &[
     "Finally",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
+    "Join",
+    "JoinAll",
     "Linked",
     "Multishot",
     "Op",
     "OrWait",
+    "Parallel",
+    "ParallelAll",
+    "Race",
+    "RaceAll",
+    "RecvFuture",
+    "ReserveFuture",
+    "ReserveOwnedFuture",
     "Returning",
+    "Select",
+    "SelectAll",
+    "SendFuture",
     "Shield",
     "Sleep",
     "Timed",
+    "TryJoin",
+    "TryJoinAll",
     "Until",
     "UntilStopped",
     "WithStop",

@@ -1,0 +1,273 @@
+//! Permits that are taken, waited for in line, and given back: what [`Semaphore`](super::Semaphore),
+//! [`Mutex`](super::Mutex) (one permit) and [`RwLock`](super::RwLock) (a reader takes one, a writer
+//! all of them) are made of.
+//!
+//! One word counts the permits that nobody has; its two lowest bits say what concerns everybody:
+//!
+//! | bits of the word | meaning                                                         |
+//! |------------------|-----------------------------------------------------------------|
+//! | 2 and above      | how many permits are there to be taken                          |
+//! | 1                | `WAITED`: somebody waits, or is about to; take the lock         |
+//! | 0                | `CLOSED`: nobody gets any more                                  |
+//!
+//! Without `WAITED` permits are taken by one compare-and-exchange, and given back by one addition.
+//! With it nobody takes any but under the lock, so that nobody overtakes the line; and whoever gives
+//! back sees it in the value that the addition returns, and serves the line.
+//!
+//! **Why no wake is lost.** Who is to wait sets `WAITED` under the lock and looks at the value that
+//! this returns. What was given back before is in that value, and is taken. What is given back later
+//! finds the bit, and its giver comes to the lock. One word, read-modify-writes only: there is no
+//! moment in between. `WAITED` is set and cleared under the lock alone, and is set as long as
+//! anybody is in line.
+//!
+//! **First come, first served.** The first in line gets its permits as soon as there are enough, all
+//! at once, and those behind it wait for that; so a wish for many is not starved by wishes for few.
+//! Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
+
+use std::task::{Poll, Waker};
+
+use super::error::{AcquireError, TryAcquireError};
+use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, const_fn};
+use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::wakes::Wakes;
+
+const CLOSED: usize = 1;
+const WAITED: usize = 2;
+const ONE: usize = 4;
+
+/// How many permits the word has room for, and some to spare.
+pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
+
+/// Those in line bring how many they need; they find them taken, or everything closed.
+type Granted = Result<(), AcquireError>;
+type Line = Locked<(), usize, Granted>;
+
+pub(super) struct Permits {
+    word: AtomicUsize,
+    waiting: WaitList<(), usize, Granted>,
+}
+
+impl Permits {
+    const_fn! {
+        /// `count` is at most [`PERMITS_MAX`].
+        pub(super) fn new(count: usize) -> Self {
+            Self { word: AtomicUsize::new(count * ONE), waiting: WaitList::new(()) }
+        }
+    }
+
+    /// Takes `needed` permits if that needs no waiting.
+    #[inline]
+    pub(super) fn try_acquire(&self, needed: usize) -> Result<(), TryAcquireError> {
+        // Ordering: Relaxed; the exchange below fails if this is out of date.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & CLOSED != 0 {
+                return Err(TryAcquireError::Closed);
+            }
+            if word & WAITED != 0 || word / ONE < needed {
+                return Err(TryAcquireError::NoPermits);
+            }
+            // Ordering: Acquire, with the Release of those who gave back what is taken here. Only
+            // read-modify-writes change the word, so all of them are in the release sequence.
+            let exchanged = self.word.compare_exchange_weak(
+                word,
+                word - needed * ONE,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            match exchanged {
+                Ok(_) => return Ok(()),
+                Err(newer) => word = newer,
+            }
+        }
+    }
+
+    /// A wait for `needed` permits, which begins when it is first polled.
+    #[inline]
+    pub(super) fn acquire(&self, needed: usize) -> Acquire<'_> {
+        Acquire { permits: self, needed, place: Place::Outside }
+    }
+
+    /// Gives permits back.
+    #[inline]
+    pub(super) fn release(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        // Ordering: Release, with the Acquire of whoever takes them.
+        if self.word.fetch_add(count * ONE, Ordering::Release) & WAITED != 0 {
+            self.serve();
+        }
+    }
+
+    /// As [`release`](Self::release), for permits that there were not before; `false` if there
+    /// would be more than [`PERMITS_MAX`].
+    pub(super) fn add(&self, count: usize) -> bool {
+        let room = |word: usize| count <= PERMITS_MAX.saturating_sub(word / ONE);
+        let added = |word: usize| room(word).then(|| word + count * ONE);
+        // Ordering: Release and Relaxed, as in `release` and `try_acquire`.
+        let before = self.word.fetch_update(Ordering::Release, Ordering::Relaxed, added);
+        if before.is_ok_and(|word| word & WAITED != 0) {
+            self.serve();
+        }
+        before.is_ok()
+    }
+
+    /// Takes away at most `count` of those that nobody has; says how many.
+    pub(super) fn forget(&self, count: usize) -> usize {
+        self.waiting.with(|line, _| {
+            // Ordering: Relaxed, since what is behind the permits is not looked at. While `WAITED`
+            // is set, others can only add to what we have read.
+            let word = self.word.fetch_or(WAITED, Ordering::Relaxed);
+            let forgotten = count.min(word / ONE);
+            self.settle(line, forgotten);
+            forgotten
+        })
+    }
+
+    pub(super) fn available(&self) -> usize {
+        // Ordering: Relaxed, for a number that may be out of date when it is looked at.
+        self.word.load(Ordering::Relaxed) / ONE
+    }
+
+    /// Closes: whoever waits, or comes later, gets an error.
+    pub(super) fn close(&self) {
+        self.waiting.with(|line, wakes| {
+            // Ordering: Relaxed: nothing is handed over by it, and it is under the lock.
+            self.word.fetch_or(CLOSED | WAITED, Ordering::Relaxed);
+            line.serve_all(wakes, |_| Err(AcquireError(())));
+            self.settle(line, 0);
+        });
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // Ordering: Relaxed, as in `available`.
+        self.word.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    #[cold]
+    fn serve(&self) {
+        self.waiting.with(|line, wakes| self.serve_line(line, wakes));
+    }
+
+    /// Serves those in line, as far as the permits go.
+    fn serve_line(&self, line: &mut Line, wakes: &mut Wakes) {
+        // Ordering: Acquire, with the Release of those who gave back; the lock hands that on to
+        // those who are served here. Who gives back later comes here too.
+        let word = self.word.load(Ordering::Acquire);
+        // The lock's holders alone change the bit, so this is up to date.
+        if word & WAITED == 0 {
+            return;
+        }
+        let available = word / ONE;
+        let mut taken = 0;
+        while let Some(&needed) = line.line.first()
+            && needed <= available - taken
+        {
+            taken += needed;
+            line.serve_first(wakes, |_| Ok(()));
+        }
+        self.settle(line, taken);
+    }
+
+    /// Takes `taken` permits out of the word, and `WAITED` too if nobody waits any more. The bit is
+    /// set, and so many permits are there.
+    fn settle(&self, line: &Line, taken: usize) {
+        let waited = if line.line.is_empty() { WAITED } else { 0 };
+        if taken + waited != 0 {
+            // Ordering: Relaxed, since whoever takes permits has read the word with Acquire before.
+            self.word.fetch_sub(taken * ONE + waited, Ordering::Relaxed);
+        }
+    }
+
+    /// The first step of a wait: takes permits that are there, or lines up.
+    fn begin(&self, line: &mut Line, needed: usize) -> Begun<usize, Granted> {
+        // Ordering: Acquire, with the Release of those who gave back; see the top of the page.
+        let word = self.word.fetch_or(WAITED, Ordering::Acquire);
+        if word & CLOSED != 0 {
+            self.settle(line, 0);
+            return Begun::Done(Err(AcquireError(())));
+        }
+        if line.line.is_empty() && needed <= word / ONE {
+            self.settle(line, needed);
+            return Begun::Done(Ok(()));
+        }
+        Begun::Wait(needed)
+    }
+
+    /// After a wait has left the line: those behind it may be due.
+    fn close_ranks(
+        &self,
+        line: &mut Line,
+        wakes: &mut Wakes,
+        left: Left<usize, Granted>,
+        needed: usize,
+    ) {
+        if let Left::Served(Ok(())) = left {
+            // Ordering: Release, as in `release`.
+            self.word.fetch_add(needed * ONE, Ordering::Release);
+        }
+        self.serve_line(line, wakes);
+    }
+}
+
+/// A wait for permits. Whoever gets `Ok` has them, and must see to it that they are given back.
+pub(super) struct Acquire<'a> {
+    permits: &'a Permits,
+    needed: usize,
+    place: Place,
+}
+
+impl Acquire<'_> {
+    pub(super) fn is_in_line(&self) -> bool {
+        self.place.is_in_line()
+    }
+}
+
+impl Wait for Acquire<'_> {
+    type Output = Result<(), AcquireError>;
+
+    #[inline]
+    fn poll_wait(&mut self, waker: &Waker) -> Poll<Self::Output> {
+        if !self.place.is_in_line() {
+            match self.permits.try_acquire(self.needed) {
+                Ok(()) => return Poll::Ready(Ok(())),
+                Err(TryAcquireError::Closed) => return Poll::Ready(Err(AcquireError(()))),
+                Err(TryAcquireError::NoPermits) => {}
+            }
+        }
+        self.poll_line(waker)
+    }
+
+    fn give_up(&mut self) -> Option<Self::Output> {
+        let Self { permits, needed, ref mut place } = *self;
+        let ended = permits.waiting.leave(place, |line, wakes, left| match left {
+            Left::Served(granted) => Some(granted),
+            Left::Waiting(_) => {
+                permits.close_ranks(line, wakes, left, needed);
+                None
+            }
+        });
+        ended.flatten()
+    }
+}
+
+impl Acquire<'_> {
+    #[inline(never)]
+    fn poll_line(&mut self, waker: &Waker) -> Poll<Result<(), AcquireError>> {
+        let Self { permits, needed, ref mut place } = *self;
+        permits.waiting.poll(place, waker, |line, _| permits.begin(line, needed))
+    }
+}
+
+impl Drop for Acquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.place.is_in_line() {
+            let Self { permits, needed, ref mut place } = *self;
+            permits.waiting.leave(place, |line, wakes, left| {
+                permits.close_ranks(line, wakes, left, needed);
+            });
+        }
+    }
+}
