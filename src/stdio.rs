@@ -297,6 +297,7 @@ impl PolledTurn {
             // It fails only for a channel that is closed, which this one never is.
             let _ = ready!(self.watch.wait_for(cx, |cx| Pin::new(waiting).poll(cx)))?;
             self.waiting = None;
+            self.watch.rest();
             self.turn = Some(Turn(&shared.turn));
         }
         let ended = ready!(poll(&shared.stream, &mut self.spare, cx));

@@ -23,6 +23,9 @@ use crate::task::run::shielded;
 /// It starts when it is first polled, on that thread's ring, and must be polled on a ring's thread
 /// for that; elsewhere it fails with [`io::ErrorKind::Unsupported`] and gives back what it owns.
 ///
+/// In a [scope](crate::stop) that is asked to stop it does as if [`cancel`](Self::cancel) had been
+/// called.
+///
 /// # Cancel safety
 ///
 /// Dropping it asks the kernel to stop, and never blocks. What the kernel still reads or writes is

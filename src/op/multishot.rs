@@ -132,6 +132,10 @@ const WAITING_MAX: usize = 64;
 /// ended it; from then on it may be polled, moved and dropped anywhere. Outside the tasks of a
 /// pool it gives [`Unsupported`](io::ErrorKind::Unsupported).
 ///
+/// In a [scope](crate::stop) that is asked to stop, the kernel is told to stop: what it has
+/// delivered still comes, and then [`ECANCELED`](libc::ECANCELED) at each poll. Polled outside of
+/// the scope it is armed again.
+///
 /// # Cancel safety
 ///
 /// What has been delivered waits in the stream; dropping the stream stops the operation and drops

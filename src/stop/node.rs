@@ -216,3 +216,34 @@ impl Drop for Waiting {
 #[cfg(all(test, ringpool_loom))]
 #[path = "models.rs"]
 mod models;
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_that_lives_long_keeps_nothing_of_its_children() {
+        let parent = Node::new();
+        for _ in 0..1000 {
+            let child = Node::child_of([Some(parent.clone()), None]);
+            let below = Node::child_of([Some(child.clone()), Some(parent.clone())]);
+            assert!(below.has_parent(&child) && below.has_parent(&parent));
+            assert_eq!(parent.children(), 2);
+            drop((child, below));
+            assert_eq!(parent.children(), 0);
+        }
+        assert_eq!((Arc::strong_count(&parent), Arc::weak_count(&parent)), (1, 0));
+    }
+
+    #[test]
+    fn who_waits_and_goes_leaves_room_for_the_next() {
+        let node = Node::new();
+        for _ in 0..1000 {
+            let mut waiting = Waiting::new(node.clone());
+            assert!(!waiting.poll(Waker::noop()));
+            assert_eq!(waiting.key, Some(0));
+        }
+        node.stop();
+        assert!(Waiting::new(node).poll(Waker::noop()));
+    }
+}

@@ -80,15 +80,18 @@ impl Scope {
     /// The scope for a poll in the current one; none if that is it.
     fn node(&mut self) -> Option<&Arc<Node>> {
         let ours = self.token.node()?;
-        let outer = current::with(|outer| {
-            outer.filter(|outer| !Arc::ptr_eq(outer, ours) && !ours.has_parent(outer)).cloned()
+        let is_inside = current::with(|outer| {
+            let Some(outer) = outer else { return false };
+            if Arc::ptr_eq(outer, ours) || ours.has_parent(outer) {
+                return false;
+            }
+            if self.inside.as_ref().is_none_or(|inside| !Arc::ptr_eq(&inside.outer, outer)) {
+                let node = Node::child_of([Some(outer.clone()), Some(ours.clone())]);
+                self.inside = Some(Inside { outer: outer.clone(), node });
+            }
+            true
         });
-        let Some(outer) = outer else { return Some(ours) };
-        if self.inside.as_ref().is_none_or(|inside| !Arc::ptr_eq(&inside.outer, &outer)) {
-            let node = Node::child_of([Some(outer.clone()), Some(ours.clone())]);
-            self.inside = Some(Inside { outer, node });
-        }
-        self.inside.as_ref().map(|inside| &inside.node)
+        if is_inside { self.inside.as_ref().map(|inside| &inside.node) } else { Some(ours) }
     }
 }
 

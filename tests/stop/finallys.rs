@@ -324,3 +324,22 @@ fn what_is_not_send_cleans_up_as_well() {
         }
     });
 }
+
+#[test]
+fn a_race_waits_for_the_cleanup_of_who_lost() {
+    let _limit = limit();
+    let done = Count::new();
+    Pool::new(1).block_on(async {
+        let loses = finally(never(), cleanup(&done));
+        let wins = async {
+            yield_now().await;
+            7
+        };
+        let loses = async {
+            loses.await;
+            8
+        };
+        assert_eq!(ringpool::future::race((wins, loses)).await, 7);
+        assert_eq!(done.get(), 1);
+    });
+}

@@ -390,3 +390,15 @@ fn a_cancelled_task_in_a_stopped_scope_ends_as_any_other() {
     });
     shut_down(&pool);
 }
+
+#[test]
+fn operations_that_race_all_come_back() {
+    let _limit = limit();
+    let (reader, _writer) = pipe();
+    Pool::new(1).block_on(async {
+        let both = || op::race((read(&reader), read(&reader)));
+        for (_, (first, second)) in [stopped_in_the_kernel(both()).await, refused(both()).await] {
+            assert_eq!(given_back(first).capacity() + given_back(second).capacity(), 2 * 77);
+        }
+    });
+}

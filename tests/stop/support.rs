@@ -56,14 +56,6 @@ pub(crate) async fn completed<R>(count: u64, cause: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Waits until this many operations have been begun on this ring.
-pub(crate) async fn started_since(before: u64, count: u64) {
-    while counts().0 < before + count {
-        yield_now().await;
-    }
-    yield_now().await;
-}
-
 /// Operations begun on this ring so far.
 pub(crate) fn started() -> u64 {
     counts().0
