@@ -130,3 +130,51 @@ struct AnOutputNailedToAThreadStaysThere;
 /// assert_eq!(borrowed.len(), 13);
 /// ```
 struct OnlyBlockOnBorrows;
+
+/// A guard may go to another thread, but be looked at from two only if its value may.
+///
+/// ```compile_fail,E0277
+/// let mutex = ringpool::sync::Mutex::new(std::cell::Cell::new(1));
+/// let guard = mutex.lock_blocking();
+/// std::thread::scope(|scope| {
+///     let other = &guard;
+///     scope.spawn(move || other.set(2));
+/// });
+/// ```
+///
+/// ```
+/// let mutex = ringpool::sync::Mutex::new(std::cell::Cell::new(1));
+/// let guard = mutex.lock_blocking();
+/// std::thread::scope(|scope| {
+///     let other = guard;
+///     scope.spawn(move || other.set(2));
+/// });
+/// ```
+///
+/// The same for an owned one.
+///
+/// ```compile_fail,E0277
+/// let mutex = std::sync::Arc::new(ringpool::sync::Mutex::new(std::cell::Cell::new(1)));
+/// let guard = mutex.try_lock_owned().unwrap();
+/// std::thread::scope(|scope| {
+///     let other = &guard;
+///     scope.spawn(move || other.set(2));
+/// });
+/// ```
+///
+/// What many read is shared, so it must be `Sync`.
+///
+/// ```compile_fail,E0277
+/// let lock = ringpool::sync::RwLock::new(std::cell::Cell::new(1));
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| lock.read_blocking().set(2));
+/// });
+/// ```
+///
+/// ```
+/// let lock = ringpool::sync::RwLock::new(std::sync::Mutex::new(1));
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| *lock.read_blocking().lock().unwrap() = 2);
+/// });
+/// ```
+struct AGuardSharesWhatMayBeShared;

@@ -14,9 +14,21 @@ mod condvar;
 mod event;
 #[path = "sync/latch.rs"]
 mod latch;
+#[path = "sync/mutex.rs"]
+mod mutex;
+#[path = "sync/mutex_threads.rs"]
+mod mutex_threads;
 #[path = "sync/notify.rs"]
 mod notify;
 #[path = "sync/once_cell.rs"]
 mod once_cell;
+#[path = "sync/rwlock.rs"]
+mod rwlock;
+#[path = "sync/semaphore.rs"]
+mod semaphore;
+#[path = "sync/semaphore_random.rs"]
+mod semaphore_random;
 #[path = "sync/signal_churn.rs"]
 mod signal_churn;
+#[path = "sync/wakers.rs"]
+mod wakers;

@@ -3,7 +3,7 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 10] = [
+const FUTURES_IN: [&str; 11] = [
     "src/buf/",
     "src/channel/",
     "src/consume/",
@@ -13,21 +13,26 @@ const FUTURES_IN: [&str; 10] = [
     "src/op/",
     "src/pipe.rs",
     "src/stdio.rs",
+    "src/sync/",
     "src/time/",
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 11] = [
+const FUTURES: [&str; 15] = [
+    "AcquireFuture",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
     "Linked",
+    "LockFuture",
     "Multishot",
     "Op",
     "OrWait",
+    "ReadFuture",
     "Returning",
     "Sleep",
     "Timed",
+    "WriteFuture",
     "ZeroCopy",
 ];
 
