@@ -137,21 +137,29 @@ fn cancelled_tasks_leave_a_notification_to_those_that_are_left() {
     let (pool, notify) = (Pool::new(2), Arc::new(Notify::new()));
     let mut random = Random::new(seed());
     for _ in 0..rounds(200) {
+        let woken = Count::new();
         let wait = |ring| {
-            let notify = Arc::clone(&notify);
-            spawn_on(&pool.runtime(ring), async move { notify.notified().await })
+            let (notify, woken) = (Arc::clone(&notify), woken.clone());
+            spawn_on(&pool.runtime(ring), async move {
+                notify.notified().await;
+                woken.add();
+            })
         };
         let mut tasks: Vec<_> = (0..4).map(|index| wait(index % 2)).collect();
         let cancelled = tasks.swap_remove(random.below(4));
         notify.notify_one();
+        let mut expected = 1;
         // If the cancel came too late, that task has had the notification, and another is due.
         if pool.block_on(cancelled.cancel()).is_some() {
             notify.notify_one();
+            expected += 1;
         }
-        for task in tasks {
-            task.wait().unwrap();
+        for _ in &tasks {
+            woken.reaches(expected);
+            expected += 1;
             notify.notify_one();
         }
+        tasks.into_iter().for_each(|task| task.wait().unwrap());
         assert!(notify.try_notified());
     }
 }
