@@ -18,14 +18,20 @@ const FUTURES_IN: [&str; 11] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 15] = [
+const FUTURES: [&str; 21] = [
     "AcquireFuture",
+    "BarrierWait",
+    "CondvarWait",
+    "EventWait",
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
+    "LatchWait",
     "Linked",
     "LockFuture",
     "Multishot",
+    "Notified",
+    "OnceCellWait",
     "Op",
     "OrWait",
     "ReadFuture",
