@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Instant;
+use tokio::sync::mpsc;
 
 const ROUNDS: usize = 9;
 const ROUNDS_QUICK: usize = 3;
@@ -47,6 +48,36 @@ fn main() {
         futures::executor::block_on(on_one_thread(messages));
     });
     run("on one thread, two tasks".into(), 2_000_000, &two_tasks);
+    run("unbounded, one way, parks".into(), 2_000_000, &|messages| {
+        unbounded_one_way(messages, Drive::Parks);
+    });
+    run("unbounded, one way, spins".into(), 2_000_000, &|messages| {
+        unbounded_one_way(messages, Drive::Spins);
+    });
+    for burst in [32, 1024, 100_000] {
+        run(format!("unbounded, on one thread, {burst} in and out"), 2_048_000, &|messages| {
+            unbounded_on_one_thread(burst, messages);
+        });
+        run(
+            format!("tokio, unbounded, on one thread, {burst} in and out"),
+            2_048_000,
+            &|messages| {
+                tokio_unbounded_on_one_thread(burst, messages);
+            },
+        );
+    }
+    run("tokio, unbounded, one way, parks".into(), 2_000_000, &|messages| {
+        tokio_unbounded_one_way(messages, Drive::Parks);
+    });
+    run("tokio, unbounded, one way, spins".into(), 2_000_000, &|messages| {
+        tokio_unbounded_one_way(messages, Drive::Spins);
+    });
+    run("on one thread, reserved, capacity 1024".into(), 2_048_000, &|messages| {
+        futures::executor::block_on(reserved_on_one_thread(messages));
+    });
+    run("tokio, on one thread, reserved, capacity 1024".into(), 2_048_000, &|messages| {
+        futures::executor::block_on(tokio_reserved_on_one_thread(messages));
+    });
     run("crossbeam, capacity 1024, threads block".into(), 2_000_000, &crossbeam_one_way);
 }
 
@@ -145,6 +176,68 @@ async fn on_one_thread(messages: u64) {
         }
         for number in 0..1024 {
             assert_eq!(channel.recv().await, Ok(number));
+        }
+    }
+}
+
+fn unbounded_one_way(messages: u64, drive: Drive) {
+    let (sender, receiver) = Channel::unbounded().split();
+    on_two_cores(
+        || drive.run(send_all(sender, messages)),
+        || drive.run(receive_all(receiver, messages)),
+    );
+}
+
+fn tokio_unbounded_one_way(messages: u64, drive: Drive) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    on_two_cores(
+        move || (0..messages).for_each(|number| sender.send(number).expect("the receiver stays")),
+        move || {
+            drive.run(async {
+                for number in 0..messages {
+                    assert_eq!(receiver.recv().await, Some(number));
+                }
+            });
+        },
+    );
+}
+
+fn unbounded_on_one_thread(burst: u64, messages: u64) {
+    let channel = Channel::unbounded();
+    for _ in 0..messages / burst {
+        (0..burst).for_each(|number| channel.try_send(black_box(number)).expect("it stays open"));
+        (0..burst).for_each(|number| assert_eq!(channel.try_recv(), Ok(number)));
+    }
+}
+
+fn tokio_unbounded_on_one_thread(burst: u64, messages: u64) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    for _ in 0..messages / burst {
+        (0..burst).for_each(|number| sender.send(black_box(number)).expect("it stays open"));
+        (0..burst).for_each(|number| assert_eq!(receiver.try_recv(), Ok(number)));
+    }
+}
+
+async fn reserved_on_one_thread(messages: u64) {
+    let channel = Channel::bounded(1024);
+    for _ in 0..messages / 1024 {
+        for number in 0..1024 {
+            channel.reserve().await.expect("it stays open").send(black_box(number));
+        }
+        for number in 0..1024 {
+            assert_eq!(channel.recv().await, Ok(number));
+        }
+    }
+}
+
+async fn tokio_reserved_on_one_thread(messages: u64) {
+    let (sender, mut receiver) = mpsc::channel(1024);
+    for _ in 0..messages / 1024 {
+        for number in 0..1024 {
+            sender.reserve().await.expect("it stays open").send(black_box(number));
+        }
+        for number in 0..1024 {
+            assert_eq!(receiver.recv().await, Some(number));
         }
     }
 }

@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use crate::affinity::CoreSet;
 use crate::context;
-use crate::primitives::lock;
+use crate::primitives::unpoisoned;
 use crate::task::Task;
 use crate::task::blocking::Job;
 
@@ -122,8 +122,8 @@ impl BlockingPool {
     }
 
     /// Queues a job; gives it back if the pool is closed, or has no thread and cannot make one.
-    fn submit(self: &Arc<Self>, job: Job) -> Option<Job> {
-        let mut state = lock(&self.state);
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Option<Job> {
+        let mut state = unpoisoned(self.state.lock());
         let Some(sender) = state.sender.clone() else { return Some(job) };
         if state.queued >= state.looking
             && state.threads < self.options.thread_limit
@@ -176,12 +176,13 @@ impl BlockingPool {
     }
 
     fn count(&self, change: impl FnOnce(&mut State)) {
-        change(&mut lock(&self.state));
+        let mut state = unpoisoned(self.state.lock());
+        change(&mut state);
     }
 
     /// Counts the thread out, unless there is a job for it after all.
     fn may_leave(&self) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = unpoisoned(self.state.lock());
         let spare = state.looking > state.queued;
         if spare {
             state.looking -= 1;
@@ -193,7 +194,7 @@ impl BlockingPool {
     /// Takes no more jobs, and cancels those that have not begun.
     pub(crate) fn close(&self) {
         let (sender, presence) = {
-            let mut state = lock(&self.state);
+            let mut state = unpoisoned(self.state.lock());
             (state.sender.take(), state.presence.take())
         };
         drop((sender, presence));
@@ -220,11 +221,11 @@ impl BlockingPool {
 
     /// Threads there are now.
     pub(crate) fn threads(&self) -> usize {
-        lock(&self.state).threads
+        unpoisoned(self.state.lock()).threads
     }
 
     /// Jobs that wait for a thread.
     pub(crate) fn queued(&self) -> usize {
-        lock(&self.state).queued
+        unpoisoned(self.state.lock()).queued
     }
 }

@@ -35,7 +35,7 @@ impl Local {
     }
 }
 
-thread_local! {
+crate::primitives::thread_local! {
     static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
     static HERE: Cell<*const Mailbox> = const { Cell::new(ptr::null()) };
 }
@@ -58,8 +58,8 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Local>) -> R) -> R {
 
 /// Makes `local` the calling thread's own until the guard is dropped.
 pub(crate) fn enter(local: &Local) -> Entered<'_> {
-    LOCAL.set(local);
-    HERE.set(local.mailbox);
+    LOCAL.with(|own| own.set(local));
+    HERE.with(|here| here.set(local.mailbox));
     Entered(local)
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Entered<'a>(#[expect(dead_code, reason = "keeps the borrow")] 
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        LOCAL.set(ptr::null());
-        HERE.set(ptr::null());
+        LOCAL.with(|own| own.set(ptr::null()));
+        HERE.with(|here| here.set(ptr::null()));
     }
 }

@@ -14,14 +14,14 @@ pub(crate) const BUDGET_PER_POLL: u16 = 128;
 /// No limit: what every thread starts with, and what the loop goes back to between polls.
 pub(crate) const UNLIMITED: u16 = u16::MAX;
 
-thread_local! {
+crate::primitives::thread_local! {
     static BUDGET: Cell<u16> = const { Cell::new(UNLIMITED) };
 }
 
 /// Gives the task about to be polled on this thread `units` operations.
 #[inline]
 pub(crate) fn reset(units: u16) {
-    BUDGET.set(units);
+    BUDGET.with(|budget| budget.set(units));
 }
 
 /// `Ready` while there is budget; else wakes the task at once and says `Pending`.
@@ -29,7 +29,7 @@ pub(crate) fn reset(units: u16) {
 /// To be called before anything is touched, so that nothing has to be put back.
 #[inline]
 pub(crate) fn poll_proceed(context: &Context<'_>) -> Poll<()> {
-    if BUDGET.get() == 0 {
+    if BUDGET.with(Cell::get) == 0 {
         context.waker().wake_by_ref();
         return Poll::Pending;
     }
@@ -39,9 +39,9 @@ pub(crate) fn poll_proceed(context: &Context<'_>) -> Poll<()> {
 /// Takes one unit for an operation that succeeded.
 #[inline]
 pub(crate) fn spend() {
-    let units = BUDGET.get();
+    let units = BUDGET.with(Cell::get);
     if units != UNLIMITED && units != 0 {
-        BUDGET.set(units - 1);
+        reset(units - 1);
     }
 }
 

@@ -106,6 +106,7 @@
 
 // The models look at the words alone: everything that makes system calls is left out.
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
+#![cfg_attr(ringpool_shuttle, allow(dead_code, unused_imports))]
 
 pub mod channel;
 #[cfg(doctest)]
@@ -115,17 +116,31 @@ mod coop;
 mod error;
 mod inbox;
 mod line;
+mod outstanding;
 mod parking;
 mod primitives;
+mod recycle;
 pub mod sync;
 mod wakes;
+
+#[cfg(all(test, ringpool_shuttle))]
+mod shuttle_runs;
 
 #[cfg(ringpool_loom)]
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
 #[cfg(ringpool_loom)]
+#[path = "future/wakes.rs"]
+mod child_wakes;
+#[cfg(ringpool_loom)]
+#[path = "task/group/book.rs"]
+mod group_book;
+#[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
+#[cfg(ringpool_loom)]
+#[path = "stop/node.rs"]
+mod stop_node;
 #[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
@@ -152,6 +167,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod future;
+#[cfg(not(ringpool_loom))]
 pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
@@ -166,8 +183,6 @@ pub mod pipe;
 #[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
-mod recycle;
-#[cfg(not(ringpool_loom))]
 mod ring;
 #[cfg(not(ringpool_loom))]
 mod runtime;
@@ -177,6 +192,8 @@ mod shutdown;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 pub mod stdio;
+#[cfg(not(ringpool_loom))]
+pub mod stop;
 #[cfg(not(ringpool_loom))]
 mod stream;
 #[cfg(not(ringpool_loom))]

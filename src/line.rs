@@ -19,6 +19,7 @@ pub(crate) struct Line<W, D> {
     first_waiting: Key,
     last_waiting: Key,
     first_free: Key,
+    waiting: usize,
 }
 
 enum Entry<W, D> {
@@ -59,12 +60,18 @@ impl<W, D> Line<W, D> {
             first_waiting: NOBODY,
             last_waiting: NOBODY,
             first_free: NOBODY,
+            waiting: 0,
         }
     }
 
     /// Whether nobody waits (served entries do not count).
     pub(crate) fn is_empty(&self) -> bool {
         self.first_waiting == NOBODY
+    }
+
+    /// How many wait (served entries do not count).
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
     }
 
     /// What the first in line brought.
@@ -80,6 +87,7 @@ impl<W, D> Line<W, D> {
         let key = self.place(Entry::Waiting(Waiter { brought, waker, previous, next: NOBODY }));
         self.set_next(previous, key);
         self.last_waiting = key;
+        self.waiting += 1;
         key
     }
 
@@ -161,6 +169,7 @@ impl<W, D> Line<W, D> {
         };
         self.set_next(waiter.previous, waiter.next);
         self.set_previous(waiter.next, waiter.previous);
+        self.waiting -= 1;
         waiter
     }
 

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
-use crate::primitives::lock;
+use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
 
 /// The address of a ring; see the module's page.
@@ -39,7 +39,7 @@ static UNUSED: Mutex<Vec<&'static Mailbox>> = Mutex::new(Vec::new());
 impl Mailbox {
     /// A closed mailbox that nobody else owns.
     pub(crate) fn acquire() -> &'static Self {
-        let reused = lock(&UNUSED).pop();
+        let reused = unpoisoned(UNUSED.lock()).pop();
         reused.unwrap_or_else(|| {
             Box::leak(Box::new(Self { inbox: Inbox::new(), gate: BellGate::new() }))
         })
@@ -47,7 +47,7 @@ impl Mailbox {
 
     /// The owner is gone, and the last handle with it.
     pub(crate) fn give_back(&'static self) {
-        lock(&UNUSED).push(self);
+        unpoisoned(UNUSED.lock()).push(self);
     }
 
     /// Sends a message, and wakes the ring if it sleeps.
@@ -84,15 +84,26 @@ impl Mailbox {
         if std::ptr::eq(self, context::here()) {
             return context::with(|local| work(local.expect("the thread has a ring")));
         }
+        self.run_in_its_turn(work);
+    }
+
+    /// As [`run_at_home`](Self::run_at_home), but by a message in any case. Says whether it was
+    /// sent.
+    pub(crate) fn run_in_its_turn<F>(&'static self, work: F) -> bool
+    where
+        F: FnOnce(&Local) + Send + 'static,
+    {
         let errand = Box::new(Errand { node: Node::new(deliver_errand::<F>), work });
         let errand = NonNull::from(Box::leak(errand));
         // SAFETY: a field of the errand, whose address leads back to all of it.
         let node = unsafe { NonNull::new_unchecked(&raw mut (*errand.as_ptr()).node) };
         // SAFETY: the errand stays until it is delivered, and is sent once.
-        if unsafe { self.send(node) }.is_err() {
+        let sent = unsafe { self.send(node) }.is_ok();
+        if !sent {
             // SAFETY: it was not sent, so it is ours.
             drop(unsafe { Box::from_raw(errand.as_ptr()) });
         }
+        sent
     }
 }
 

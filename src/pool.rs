@@ -14,7 +14,7 @@ use crate::blocking::BlockingPool;
 use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
 use crate::context;
-use crate::primitives::lock;
+use crate::primitives::unpoisoned;
 use crate::runtime::{Runtime, deadline_after};
 use crate::task::{self, SpawnError, Task, TaskError, block_on_thread};
 
@@ -78,7 +78,7 @@ impl Pool {
     /// One more ring, while the pool is being built.
     pub(crate) fn add(&mut self, runtime: Runtime, thread: JoinHandle<()>) {
         self.runtimes.push(runtime);
-        lock(&self.threads).push(thread);
+        unpoisoned(self.threads.lock()).push(thread);
     }
 
     /// Runs `future` as a task on the first ring, and blocks the calling thread until it ends.
@@ -249,7 +249,7 @@ impl Pool {
         let last = deadline.checked_add(Duration::from_millis(200)).unwrap_or(deadline);
         let ended = self.all_ended.recv_deadline(last) == Err(RecvTimeoutError::Disconnected);
         if ended {
-            for thread in lock(&self.threads).drain(..) {
+            for thread in unpoisoned(self.threads.lock()).drain(..) {
                 // A ring's thread that panics aborts the process, so there is no panic to see.
                 let _ = thread.join();
             }

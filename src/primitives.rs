@@ -1,18 +1,39 @@
-//! The only place that chooses between `std` and loom.
+//! The only place that chooses between `std`, loom and shuttle.
 //!
 //! Everything that is modelled takes its atomics, cells and locks from here. The models run with
-//! `RUSTFLAGS="--cfg ringpool_loom" cargo test --release --lib`; the cfg is private to this crate
-//! so that it never changes a dependency.
+//! `RUSTFLAGS="--cfg ringpool_loom" cargo test --release --lib`, random schedules of larger
+//! situations with `RUSTFLAGS="--cfg ringpool_shuttle" cargo test --lib shuttle_runs`; the cfgs are
+//! private to this crate so that they never change a dependency.
 
-#[cfg(not(ringpool_loom))]
+use std::sync::LockResult;
+
+#[cfg(not(any(ringpool_loom, ringpool_shuttle)))]
 mod chosen {
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::MutexGuard;
+    pub(crate) use std::sync::RwLock;
+    pub(crate) use std::sync::RwLockReadGuard;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread::yield_now;
+    pub(crate) use std::thread_local;
+}
 
+/// Shuttle switches between threads at each of these, and at nothing else.
+#[cfg(ringpool_shuttle)]
+mod chosen {
+    pub(crate) use shuttle::hint::spin_loop;
+    pub(crate) use shuttle::sync::Arc;
+    pub(crate) use shuttle::sync::Mutex;
+    pub(crate) use shuttle::sync::MutexGuard;
+    pub(crate) use shuttle::sync::atomic;
+    pub(crate) use shuttle::thread::yield_now;
+    pub(crate) use shuttle::thread_local;
+}
+
+#[cfg(not(ringpool_loom))]
+mod cell {
     /// `std::cell::UnsafeCell` with loom's interface, so that a model can watch every access.
     #[derive(Debug)]
     #[repr(transparent)]
@@ -44,16 +65,26 @@ mod chosen {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::RwLock;
+    pub(crate) use loom::sync::RwLockReadGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread::yield_now;
+    pub(crate) use std::thread_local;
 }
 
+#[cfg(not(ringpool_loom))]
+pub(crate) use cell::UnsafeCell;
 pub(crate) use chosen::*;
 
 /// Locks `mutex`; a panic of another holder does not matter, since no user code runs under our
 /// locks and every critical section leaves its data whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    match mutex.lock() {
+    unpoisoned(mutex.lock())
+}
+
+/// The guard of a lock that is not modelled: see [`lock`].
+pub(crate) fn unpoisoned<G>(locked: LockResult<G>) -> G {
+    match locked {
         Ok(guard) => guard,
         Err(poisoned) => poisoned.into_inner(),
     }

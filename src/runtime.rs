@@ -14,7 +14,7 @@ use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::op::SharedFd;
-use crate::primitives::lock;
+use crate::primitives::unpoisoned;
 use crate::task::{self, SpawnError, Task};
 use crate::time::since_start_ns;
 
@@ -81,17 +81,17 @@ impl Shared {
     pub(crate) fn set_stopped(&self) {
         // Ordering: Release, partner of the Acquire in `is_stopped`.
         self.stopped.store(true, Ordering::Release);
-        let door = lock(&self.file_door).take();
+        let door = unpoisoned(self.file_door.lock()).take();
         drop(door);
     }
 
     pub(crate) fn file_door(&self) -> Option<FileDoor> {
-        lock(&self.file_door).clone()
+        unpoisoned(self.file_door.lock()).clone()
     }
 
     /// The ring's own thread, which has not stopped: files can be sent here from now on.
     pub(crate) fn open_file_door(&self, door: FileDoor) {
-        *lock(&self.file_door) = Some(door);
+        *unpoisoned(self.file_door.lock()) = Some(door);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -58,7 +58,8 @@ impl Drop for AbortOnPanic {
     }
 }
 
-fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
+/// All of a ring's life, on its thread.
+pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     let begun = begin(shared, options);
     let (local, spin) = match begun {
         Ok(begun) => begun,

@@ -480,6 +480,38 @@ fn the_error_of_a_dropped_read_goes_to_the_next_after_its_bytes() {
     });
 }
 
+/// A read in a loop with a branch that is always ready never lives for more than one poll.
+#[test]
+fn the_end_is_told_although_every_read_is_dropped() {
+    let (_alone, _limit) = (alone(), limit());
+    let pool = Pool::new(1);
+    let (ours, mut peer) = connection();
+    peer.write_all(b"last").unwrap();
+    drop(peer);
+    pool.block_on(async {
+        let mut received = Vec::new();
+        loop {
+            match ours.read(Vec::with_capacity(3)).now_or_never() {
+                None => yield_now().await,
+                Some(Ok((0, _))) => break,
+                Some(read) => received.extend(read.unwrap().1),
+            }
+        }
+        assert_eq!(received, b"last");
+        assert_eq!(ours.read([0; 1]).await.unwrap().0, 0, "it has not become less true");
+        let had = operations();
+        assert!(ours.read_vectored(vec![[0; 2]; 2]).now_or_never().is_none());
+        completed(had, 1).await;
+        let error = ours.read_exact([0; 4]).now_or_never().expect("it is known").unwrap_err();
+        assert_eq!((error.error.kind(), error.buffer), (ErrorKind::UnexpectedEof, [0; 4]));
+        let had = operations();
+        assert!(ours.read([0; 4]).now_or_never().is_none());
+        completed(had, 1).await;
+        let read = ours.read_vectored(vec![[7; 2]; 2]).now_or_never().expect("it is known");
+        assert_eq!(read.unwrap().0, 0);
+    });
+}
+
 #[test]
 fn the_error_of_a_dropped_write_goes_to_the_next() {
     let (_alone, _limit) = (alone(), limit());

@@ -2,53 +2,23 @@
 //!
 //! The allocator of this process is counted, so one test runs at a time.
 
+#[path = "memory/allocator.rs"]
+mod allocator;
 mod common;
 #[path = "memory/mixed.rs"]
 mod mixed;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use allocator::Counted;
 use common::*;
 use futures_channel::oneshot;
 use ringpool::io::BufStream;
 use ringpool::net::{TcpListener, TcpStream};
 use ringpool::{Pool, Task, spawn_blocking, spawn_on, yield_now};
 
-/// Counts what is allocated and not freed, and how often something was allocated.
-struct Counted(AtomicUsize, AtomicUsize);
-
-impl Counted {
-    fn allocated(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn allocations(&self) -> usize {
-        self.1.load(Ordering::SeqCst)
-    }
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counted {
-    // SAFETY: the caller's promises are passed on.
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0.fetch_add(layout.size(), Ordering::SeqCst);
-        self.1.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    // SAFETY: the caller's promises are passed on.
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        self.0.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static COUNTED: Counted = Counted(AtomicUsize::new(0), AtomicUsize::new(0));
+static COUNTED: Counted = Counted::new();
 
 /// Held by the test that runs.
 fn alone() -> MutexGuard<'static, ()> {

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::shared::{Receiving, Sending, Shared};
+use super::receiving::Receiving;
+use super::reserving::Reserving;
+use super::sending::Sending;
+use super::shared::Shared;
 use crate::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
 use crate::line::Removed;
 use crate::parking::park_until;
@@ -32,9 +35,37 @@ pub(super) fn send_timeout<T>(
     }
     let Sending::Waiting(key) = sending else { unreachable!("a send that has to wait is in line") };
     match shared.abandon_send(key) {
-        Removed::Waiting(item, _waker) => Err(SendTimeoutError::Timeout(item)),
+        Removed::Waiting(offer, _waker) => Err(SendTimeoutError::Timeout(offer.item)),
         Removed::Served(Ok(())) => Ok(()),
         Removed::Served(Err(item)) => Err(SendTimeoutError::Closed(item)),
+    }
+}
+
+/// Reserves a place, which is the caller's then.
+pub(super) fn reserve<T>(shared: &Shared<T>) -> Result<(), SendError<()>> {
+    let mut reserving = Reserving::Idle;
+    let reserved = park_until(None, |waker| shared.poll_reserve(&mut reserving, waker));
+    reserved.expect("a wait without a deadline ends only when it is served")
+}
+
+/// As [`reserve`], but gives up when the time is over.
+pub(super) fn reserve_timeout<T>(
+    shared: &Shared<T>,
+    timeout: Duration,
+) -> Result<(), SendTimeoutError<()>> {
+    let mut reserving = Reserving::Idle;
+    let deadline = Instant::now().checked_add(timeout);
+    let reserved = park_until(deadline, |waker| shared.poll_reserve(&mut reserving, waker));
+    if let Some(reserved) = reserved {
+        return reserved.map_err(SendTimeoutError::from);
+    }
+    let Reserving::Waiting(key) = reserving else {
+        unreachable!("a reservation that has to wait is in line")
+    };
+    match shared.finish_reserve(key) {
+        Removed::Waiting(_turn, _waker) => Err(SendTimeoutError::Timeout(())),
+        Removed::Served(true) => Ok(()),
+        Removed::Served(false) => Err(SendTimeoutError::Closed(())),
     }
 }
 

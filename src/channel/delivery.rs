@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use super::Sender;
-use super::shared::Sending;
+use super::sending::Sending;
 use crate::coop;
 use crate::error::SendError;
 use crate::line::Removed;
@@ -45,7 +45,7 @@ impl<T> Delivery<T> {
         match std::mem::replace(&mut self.sending, Sending::Holding(None)) {
             Sending::Holding(item) => item,
             Sending::Waiting(key) => match self.sender.shared.abandon_send(key) {
-                Removed::Waiting(item, _waker) => Some(item),
+                Removed::Waiting(offer, _waker) => Some(offer.item),
                 Removed::Served(sent) => sent.err(),
             },
         }

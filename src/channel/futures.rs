@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::shared::{Receiving, Sending, Shared};
+use super::receiving::Receiving;
+use super::sending::Sending;
+use super::shared::Shared;
 use crate::coop;
 use crate::error::{RecvError, SendError};
 use crate::line::Key;

@@ -1,13 +1,18 @@
-//! A bounded channel between tasks on any ring, on any executor, and plain threads.
+//! A channel between tasks on any ring, on any executor, and plain threads: bounded or not.
 //!
 //! * **Bounded, exactly.** A channel of capacity 3 holds 3 items; one of capacity 0 holds none, and
 //!   a send waits until a receiver has come for the item (a rendezvous).
+//! * **Or without a bound.** [`Channel::unbounded`] makes one where sending never waits; its memory
+//!   grows and shrinks with what is inside.
 //! * **First come, first served.** Items come out in the order they went in. Who waits is served in
 //!   the order of arrival, and nobody overtakes: an item goes to the first waiting receiver itself,
-//!   and a place that gets free to the item of the first waiting sender.
+//!   and a place that gets free to the item of the first waiting sender, or to who waits for a
+//!   [`Permit`] and came before.
 //! * **Nothing accepted is lost.** Closing lets the items inside come out. A receive that is
 //!   dropped after an item was handed to it gives the item to the next in line, or puts it back at
 //!   the front.
+//! * **A place can be had before there is an item**: [`Sender::reserve`] gives a [`Permit`], and then
+//!   the item neither waits nor comes back. So nothing is lost if the wait is given up.
 //! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no
 //!   more.
 //!
@@ -17,341 +22,54 @@
 //! handle of the sending end, a [`Receiver`] of the receiving end, and a [`Channel`] of both. So a
 //! channel that is never split closes with its last clone, and a `Channel` that is kept beside the
 //! two halves keeps both ends open. After the last handle of the receiving end, what is left inside
-//! is dropped.
+//! is dropped. A [`WeakSender`] or [`WeakReceiver`] is a handle of neither end.
+//!
+//! Permits that are out when the channel closes are still good: receivers get what they bring, and
+//! are told of the end when there are none left.
 //!
 //! # Leaked futures
 //!
 //! A waiting future that is leaked ([`std::mem::forget`]) keeps its place in line. A leaked send is
 //! served as any other. A leaked receive takes one item with it, as would leaking it once the item
-//! had come out; that item is dropped with the channel. Nobody else waits longer for it.
+//! had come out; that item is dropped with the channel. Nobody else waits longer for it. A leaked
+//! permit, or a leaked wait for one, takes its place with it as long as there is a sender.
 
 mod blocking;
+pub mod broadcast;
+mod counting;
 mod delivery;
 mod futures;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+pub mod oneshot;
+mod permit;
+#[cfg(all(test, ringpool_loom))]
+mod permit_models;
+mod places;
 mod receiver;
+mod receiving;
+mod reserving;
 mod ring;
 mod sender;
+mod sending;
 mod shared;
+mod spill;
 mod state;
-
-use std::fmt;
-use std::time::Duration;
+#[cfg(all(test, ringpool_loom))]
+mod unbounded_models;
+mod wakes;
+pub mod watch;
+mod weak;
+mod whole;
 
 #[cfg_attr(ringpool_loom, expect(unused_imports, reason = "for what is not modelled"))]
 pub(crate) use self::delivery::Delivery;
 pub use self::futures::{RecvFuture, SendFuture};
+pub use self::permit::{OwnedPermit, Permit, ReserveFuture, ReserveOwnedFuture};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
+pub use self::weak::{WeakReceiver, WeakSender};
+pub use self::whole::Channel;
 pub use crate::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
-
-use self::shared::Shared;
-use crate::primitives::Arc;
-
-/// A bounded channel with many senders and many receivers; this handle is both ends in one.
-///
-/// See the [module](self) for what it promises, and for when it closes.
-///
-/// # Examples
-///
-/// ```
-/// use ringpool::Channel;
-///
-/// # futures::executor::block_on(async {
-/// let work = Channel::bounded(64);
-/// let same = work.clone();
-/// work.send("a job").await?;
-/// assert_eq!(same.recv().await, Ok("a job"));
-/// # Ok::<(), ringpool::channel::SendError<&str>>(()) }).unwrap();
-/// ```
-pub struct Channel<T> {
-    sender: Sender<T>,
-    receiver: Receiver<T>,
-}
-
-impl<T> Channel<T> {
-    /// Makes a channel for at most `capacity` items, exactly; with 0 each item goes from hand to
-    /// hand.
-    ///
-    /// The memory for `capacity` items is allocated here, and no more later.
-    ///
-    /// # Panics
-    ///
-    /// If `capacity` items are more than an address can reach. As for a `Vec`, it ends the process
-    /// if there is no memory for them.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let channel = ringpool::Channel::<u8>::bounded(3);
-    /// assert_eq!(channel.capacity(), 3);
-    /// ```
-    pub fn bounded(capacity: usize) -> Self {
-        let shared = Arc::new(Shared::new(capacity));
-        let sender = Sender { shared: Arc::clone(&shared) };
-        Self { sender, receiver: Receiver::new(shared) }
-    }
-
-    /// Splits this handle in its two ends, so that the other side can notice when one is gone.
-    ///
-    /// Other clones of this `Channel` still are handles of both ends.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let (sender, receiver) = ringpool::Channel::<u8>::bounded(1).split();
-    /// drop(receiver);
-    /// assert!(sender.is_closed());
-    /// ```
-    pub fn split(self) -> (Sender<T>, Receiver<T>) {
-        (self.sender, self.receiver)
-    }
-
-    /// Sends an item, waiting for room behind those who came first.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] with the item if the channel is closed, or is closed while it waits.
-    ///
-    /// # Cancel safety
-    ///
-    /// Either the item was sent or it was not, nothing in between: if the future is dropped while
-    /// it waits and the item was not accepted yet, the item is dropped with it, and its place in
-    /// line is lost. To keep the item, use [`Channel::try_send`] or wait to the end.
-    ///
-    /// # Panics
-    ///
-    /// The future panics if it is polled after it has completed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # futures::executor::block_on(async {
-    /// let channel = ringpool::Channel::bounded(1);
-    /// channel.send(1).await?;
-    /// channel.close();
-    /// assert_eq!(channel.send(2).await.unwrap_err().into_inner(), 2);
-    /// # Ok::<(), ringpool::channel::SendError<i32>>(()) }).unwrap();
-    /// ```
-    #[inline]
-    pub fn send(&self, item: T) -> SendFuture<'_, T> {
-        self.sender.send(item)
-    }
-
-    /// Receives the oldest item, waiting for one behind those who came first.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError`] if the channel is closed and empty.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses no item: one that was handed to it goes to the next in line, or
-    /// back to the front of the channel (which may hold that item above its capacity for a
-    /// while). Only its place in line is lost.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # futures::executor::block_on(async {
-    /// let channel = ringpool::Channel::bounded(1);
-    /// channel.send(1).await?;
-    /// channel.close();
-    /// assert_eq!(channel.recv().await, Ok(1));
-    /// assert!(channel.recv().await.is_err());
-    /// # Ok::<(), ringpool::channel::SendError<i32>>(()) }).unwrap();
-    /// ```
-    #[inline]
-    pub fn recv(&self) -> RecvFuture<'_, T> {
-        RecvFuture::new(&self.receiver.shared, None)
-    }
-
-    /// Sends an item if that needs no waiting; with capacity 0, if a receiver waits for it.
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError`] with the item if there is no room, or the channel is closed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringpool::channel::{Channel, TrySendError};
-    ///
-    /// let channel = Channel::bounded(1);
-    /// assert!(channel.try_send(1).is_ok());
-    /// assert_eq!(channel.try_send(2), Err(TrySendError::Full(2)));
-    /// ```
-    #[inline]
-    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        self.sender.try_send(item)
-    }
-
-    /// Receives the oldest item if that needs no waiting; with capacity 0, if a sender waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TryRecvError`] if there is no item now, or there never will be one again.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringpool::channel::{Channel, TryRecvError};
-    ///
-    /// let channel = Channel::<u8>::bounded(1);
-    /// assert_eq!(channel.try_recv(), Err(TryRecvError::Empty));
-    /// ```
-    #[inline]
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.receiver.shared.try_recv()
-    }
-
-    /// Sends an item, blocking the thread until there is room; for plain threads, since on the
-    /// thread of a ring it would stop every task there.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] with the item if the channel is closed, or is closed while it waits.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let channel = ringpool::Channel::bounded(1);
-    /// channel.send_blocking(7)?;
-    /// assert_eq!(channel.recv_blocking(), Ok(7));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn send_blocking(&self, item: T) -> Result<(), SendError<T>> {
-        self.sender.send_blocking(item)
-    }
-
-    /// Receives the oldest item, blocking the thread until there is one; for plain threads, since
-    /// on the thread of a ring it would stop every task there.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError`] if the channel is closed and empty.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let channel = ringpool::Channel::<u8>::bounded(1);
-    /// channel.close();
-    /// assert!(channel.recv_blocking().is_err());
-    /// ```
-    pub fn recv_blocking(&self) -> Result<T, RecvError> {
-        self.receiver.recv_blocking()
-    }
-
-    /// Sends an item, blocking the thread for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// [`SendTimeoutError`] with the item if the time is over or the channel is closed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringpool::channel::{Channel, SendTimeoutError};
-    /// use std::time::Duration;
-    ///
-    /// let channel = Channel::bounded(0);
-    /// let sent = channel.send_timeout(1, Duration::from_millis(1));
-    /// assert_eq!(sent, Err(SendTimeoutError::Timeout(1)));
-    /// ```
-    pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.sender.send_timeout(item, timeout)
-    }
-
-    /// Receives the oldest item, blocking the thread for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvTimeoutError`] if the time is over, or the channel is closed and empty.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringpool::channel::{Channel, RecvTimeoutError};
-    /// use std::time::Duration;
-    ///
-    /// let channel = Channel::<u8>::bounded(1);
-    /// let received = channel.recv_timeout(Duration::from_millis(1));
-    /// assert_eq!(received, Err(RecvTimeoutError::Timeout));
-    /// ```
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.receiver.recv_timeout(timeout)
-    }
-
-    /// Closes the channel: whoever waits or comes to send gets the item back, what was accepted
-    /// can still be received, and then receives fail. Closing again does nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let channel = ringpool::Channel::bounded(1);
-    /// channel.send_blocking(1)?;
-    /// channel.close();
-    /// assert_eq!(channel.recv_blocking(), Ok(1));
-    /// assert!(channel.recv_blocking().is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn close(&self) {
-        self.sender.close();
-    }
-
-    /// Whether the channel is closed; it never opens again.
-    pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// How many items could be received now; the items of waiting senders do not count, nor do
-    /// those already handed to a receiver.
-    ///
-    /// At most [`capacity`](Self::capacity), but for items that receivers gave back.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let channel = ringpool::Channel::bounded(2);
-    /// assert!(channel.is_empty());
-    /// channel.try_send(1)?;
-    /// assert_eq!(channel.len(), 1);
-    /// channel.try_send(2)?;
-    /// assert!(channel.is_full());
-    /// # Ok::<(), ringpool::channel::TrySendError<i32>>(())
-    /// ```
-    pub fn len(&self) -> usize {
-        self.sender.len()
-    }
-
-    /// Whether there is nothing to receive now.
-    pub fn is_empty(&self) -> bool {
-        self.sender.is_empty()
-    }
-
-    /// Whether there is no room now; a channel of capacity 0 is always full.
-    pub fn is_full(&self) -> bool {
-        self.sender.is_full()
-    }
-
-    /// How many items the channel holds at most, exactly as it was asked for.
-    pub fn capacity(&self) -> usize {
-        self.sender.capacity()
-    }
-}
-
-// Not derived, since the items need not be `Clone`.
-impl<T> Clone for Channel<T> {
-    fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), receiver: self.receiver.clone() }
-    }
-}
-
-impl<T> fmt::Debug for Channel<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sender.shared.describe("Channel", f)
-    }
-}

@@ -11,7 +11,9 @@ use futures_core::Stream;
 use super::Channel;
 use super::blocking;
 use super::futures::{RecvFuture, StreamPlace};
-use super::shared::{Receiving, Shared};
+use super::receiving::Receiving;
+use super::shared::Shared;
+use super::weak::WeakReceiver;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::primitives::Arc;
 
@@ -141,6 +143,21 @@ impl<T> Receiver<T> {
         blocking::recv_timeout_from(&self.shared, self.receiving(), timeout)
     }
 
+    /// A handle that does not keep the receiving end open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (_sender, receiver) = ringpool::Channel::<u8>::bounded(1).split();
+    /// let weak = receiver.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(receiver);
+    /// assert!(weak.upgrade().is_none());
+    /// ```
+    pub fn downgrade(&self) -> WeakReceiver<T> {
+        WeakReceiver::new(&self.shared)
+    }
+
     /// Closes the channel; see [`Channel::close`].
     pub fn close(&self) {
         self.shared.close();
@@ -161,14 +178,24 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// Whether there is no room now; a channel of capacity 0 is always full.
+    /// Whether there is no room now; see [`Channel::is_full`].
     pub fn is_full(&self) -> bool {
-        self.len() >= self.capacity()
+        self.shared.is_full()
     }
 
-    /// How many items the channel holds at most, exactly as it was asked for.
+    /// How many items the channel holds at most; see [`Channel::capacity`].
     pub fn capacity(&self) -> usize {
         self.shared.capacity()
+    }
+
+    /// How many handles can send; see [`Channel::sender_count`].
+    pub fn sender_count(&self) -> usize {
+        self.shared.sender_count()
+    }
+
+    /// How many handles can receive; see [`Channel::receiver_count`].
+    pub fn receiver_count(&self) -> usize {
+        self.shared.receiver_count()
     }
 
     fn receiving(&self) -> Receiving {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::Channel;
 use super::blocking;
 use super::futures::SendFuture;
+use super::permit::{OwnedPermit, Permit, ReserveFuture, ReserveOwnedFuture};
 use super::shared::Shared;
+use super::weak::WeakSender;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::primitives::Arc;
 
@@ -121,6 +123,160 @@ impl<T> Sender<T> {
         blocking::send_timeout(&self.shared, item, timeout)
     }
 
+    /// Waits for a place behind those who came first, and reserves it for an item to come.
+    ///
+    /// Then [`Permit::send`] neither waits nor fails, so nothing has to be made, or taken from
+    /// elsewhere, before it is certain that there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: no item is in it yet. A place that it got goes to who is next in line; its
+    /// own place in line is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let (jobs, to_do) = ringpool::Channel::bounded(2).split();
+    /// let (done, results) = ringpool::Channel::bounded(1).split();
+    /// jobs.send(20).await.unwrap();
+    /// // Whatever is dropped where, a job is only taken when its result has a place.
+    /// let place = done.reserve().await?;
+    /// let job = to_do.recv().await.unwrap();
+    /// place.send(job + 1);
+    /// assert_eq!(results.recv().await, Ok(21));
+    /// # Ok::<(), ringpool::channel::SendError<()>>(()) }).unwrap();
+    /// ```
+    pub fn reserve(&self) -> ReserveFuture<'_, T> {
+        ReserveFuture::new(&self.shared)
+    }
+
+    /// As [`reserve`](Self::reserve), with this sender inside the permit, which can go anywhere
+    /// then. It comes back from [`OwnedPermit::send`] and [`OwnedPermit::release`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`reserve`](Self::reserve); the sender is dropped with the future. To keep it, clone it
+    /// before.
+    ///
+    /// # Panics
+    ///
+    /// The future panics if it is polled after it has completed.
+    pub fn reserve_owned(self) -> ReserveOwnedFuture<T> {
+        ReserveOwnedFuture::new(self)
+    }
+
+    /// Reserves a place if that needs no waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if there is no room, or the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::channel::{Channel, TrySendError};
+    ///
+    /// let (sender, _receiver) = Channel::<u8>::bounded(1).split();
+    /// let permit = sender.try_reserve()?;
+    /// assert_eq!(sender.try_reserve().unwrap_err(), TrySendError::Full(()));
+    /// drop(permit);
+    /// assert!(sender.try_reserve().is_ok());
+    /// # Ok::<(), TrySendError<()>>(())
+    /// ```
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        self.shared.try_reserve().map(|()| Permit::new(&self.shared))
+    }
+
+    /// As [`try_reserve`](Self::try_reserve), with this sender inside the permit.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] with the sender if there is no room, or the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = ringpool::Channel::bounded(1).split();
+    /// let permit = sender.try_reserve_owned().expect("there is room");
+    /// let sender = permit.send(1);
+    /// assert!(sender.try_reserve_owned().is_err());
+    /// assert_eq!(receiver.recv_blocking(), Ok(1));
+    /// ```
+    pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
+        match self.shared.try_reserve() {
+            Ok(()) => Ok(OwnedPermit::new(self)),
+            Err(TrySendError::Full(())) => Err(TrySendError::Full(self)),
+            Err(TrySendError::Closed(())) => Err(TrySendError::Closed(self)),
+        }
+    }
+
+    /// Reserves a place, blocking the thread until there is one.
+    ///
+    /// For plain threads: on the thread of a ring it would stop every task there.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = ringpool::Channel::bounded(1).split();
+    /// sender.reserve_blocking()?.send(1);
+    /// assert_eq!(receiver.recv_blocking(), Ok(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reserve_blocking(&self) -> Result<Permit<'_, T>, SendError<()>> {
+        blocking::reserve(&self.shared).map(|()| Permit::new(&self.shared))
+    }
+
+    /// Reserves a place, blocking the thread for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the time is over or the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::channel::{Channel, SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, _receiver) = Channel::<u8>::bounded(0).split();
+    /// let reserved = sender.reserve_timeout(Duration::from_millis(1));
+    /// assert_eq!(reserved.unwrap_err(), SendTimeoutError::Timeout(()));
+    /// ```
+    pub fn reserve_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Permit<'_, T>, SendTimeoutError<()>> {
+        blocking::reserve_timeout(&self.shared, timeout).map(|()| Permit::new(&self.shared))
+    }
+
+    /// A handle that does not keep the sending end open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = ringpool::Channel::<u8>::bounded(1).split();
+    /// let weak = sender.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(sender);
+    /// assert!(weak.upgrade().is_none());
+    /// ```
+    pub fn downgrade(&self) -> WeakSender<T> {
+        WeakSender::new(&self.shared)
+    }
+
     /// Closes the channel; see [`Channel::close`].
     pub fn close(&self) {
         self.shared.close();
@@ -141,14 +297,24 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Whether there is no room now; a channel of capacity 0 is always full.
+    /// Whether there is no room now; see [`Channel::is_full`].
     pub fn is_full(&self) -> bool {
-        self.len() >= self.capacity()
+        self.shared.is_full()
     }
 
-    /// How many items the channel holds at most, exactly as it was asked for.
+    /// How many items the channel holds at most; see [`Channel::capacity`].
     pub fn capacity(&self) -> usize {
         self.shared.capacity()
+    }
+
+    /// How many handles can send; see [`Channel::sender_count`].
+    pub fn sender_count(&self) -> usize {
+        self.shared.sender_count()
+    }
+
+    /// How many handles can receive; see [`Channel::receiver_count`].
+    pub fn receiver_count(&self) -> usize {
+        self.shared.receiver_count()
     }
 }
 

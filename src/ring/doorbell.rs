@@ -18,6 +18,8 @@ use crate::mailbox::{Mailbox, OpenBell};
 /// Wakes the ring's thread. The caller has pushed to its inbox and was told to.
 #[cold]
 pub(crate) fn ring(mailbox: &'static Mailbox) {
+    #[cfg(all(test, ringpool_shuttle))]
+    crate::shuttle_runs::ring_bell(mailbox);
     // A closed gate: the ring has stopped, and dealt with all its messages.
     let Some(bell) = mailbox.gate.enter() else { return };
     let rung = match bell.ring_fd {

@@ -374,7 +374,20 @@ impl Ring {
         settled(self.enter_kernel::<libc::sigset_t>(queued, 0, flags, None))
     }
 
+    /// All rings of a shuttle run are on one thread of the system, which must never block: the
+    /// bell is waited for by other means, and what the kernel does by looking at it often.
+    #[cfg(ringpool_shuttle)]
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if limit.is_none() && self.in_flight() == 0 {
+            shuttle::thread::park();
+        } else {
+            shuttle::thread::yield_now();
+        }
+        self.enter()
+    }
+
     /// Submits what is queued and waits for one completion, for `limit` at most.
+    #[cfg(not(ringpool_shuttle))]
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         self.serve_backlog();
         let queued = self.uring.submission().len() as u32;

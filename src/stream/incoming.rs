@@ -120,16 +120,30 @@ impl<F: Flow> Incoming<F> {
         }
     }
 
-    /// How the read failed that is parked, once all of its bytes have been taken.
-    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+    /// What the read that is parked met behind its bytes, once all of them have been taken.
+    pub(super) fn take_ending(&mut self) -> Ending {
         let parked = self.parked.as_mut()?;
         if !parked.bytes().is_empty() {
             return None;
         }
-        let error = parked.take_error();
+        let ending = parked.take_ending();
         self.parked = None;
-        error
+        ending
     }
+}
+
+/// What a read met behind the bytes that it brought: the end of the stream, or a failure. Who reads
+/// next is told, and does not ask again: one that is dropped time after time would never get to
+/// know that there is no more, and a terminal says so only once.
+pub(super) type Ending = Option<io::Result<()>>;
+
+fn end_if(is_end: bool) -> Ending {
+    is_end.then_some(Ok(()))
+}
+
+/// Whether it is the end, or a failure that is more than having been stopped.
+fn says_something(ending: &io::Result<()>) -> bool {
+    !ending.as_ref().is_err_and(did_nothing)
 }
 
 /// What a read fills.
@@ -227,10 +241,16 @@ impl<B: IoBufMut> Content for Pieces<B> {
 impl<B: IoBufMut> ReadOutput for BufResult<usize, Vec<B>> {
     type Content = Pieces<B>;
 
-    fn into_content(self) -> (Pieces<B>, Option<io::Error>) {
+    fn into_content(self) -> (Pieces<B>, Ending) {
         match self {
-            Ok((done, buffers)) => (Pieces { buffers, done }, None),
-            Err(BufError { error, buffer }) => (Pieces { buffers: buffer, done: 0 }, Some(error)),
+            Ok((done, buffers)) => {
+                let pieces = Pieces { buffers, done };
+                let ending = end_if(done == 0 && pieces.room() > 0);
+                (pieces, ending)
+            }
+            Err(BufError { error, buffer }) => {
+                (Pieces { buffers: buffer, done: 0 }, Some(Err(error)))
+            }
         }
     }
 }
@@ -254,15 +274,16 @@ impl<B: IoBufMut> Content for WithDescriptors<B> {
 impl<B: IoBufMut> ReadOutput for BufResult<Received, Vec<B>> {
     type Content = WithDescriptors<B>;
 
-    fn into_content(self) -> (WithDescriptors<B>, Option<io::Error>) {
+    fn into_content(self) -> (WithDescriptors<B>, Ending) {
         match self {
             Ok((received, buffers)) => {
                 let pieces = Pieces { buffers, done: received.count };
-                (WithDescriptors { pieces, descriptors: received.into_descriptors() }, None)
+                let ending = end_if(received.count == 0 && pieces.room() > 0);
+                (WithDescriptors { pieces, descriptors: received.into_descriptors() }, ending)
             }
             Err(BufError { error, buffer: buffers }) => {
                 let pieces = Pieces { buffers, done: 0 };
-                (WithDescriptors { pieces, descriptors: Vec::new() }, Some(error))
+                (WithDescriptors { pieces, descriptors: Vec::new() }, Some(Err(error)))
             }
         }
     }
@@ -285,10 +306,10 @@ pub(super) trait ParkedRead: Send {
     /// The descriptors that came with the bytes.
     fn take_descriptors(&mut self) -> Vec<OwnedFd>;
 
-    /// How it failed.
-    fn take_error(&mut self) -> Option<io::Error>;
+    /// What it met behind its bytes.
+    fn take_ending(&mut self) -> Ending;
 
-    /// Whether there are no bytes and no error left.
+    /// Whether nothing of it is left that anybody has to be told.
     fn is_spent(&self) -> bool;
 }
 
@@ -297,8 +318,8 @@ pub(super) trait ReadOutput {
     /// The buffers, and what is in them.
     type Content: Content;
 
-    /// What has been read, and how it failed after that.
-    fn into_content(self) -> (Self::Content, Option<io::Error>);
+    /// What has been read, and what came behind that.
+    fn into_content(self) -> (Self::Content, Ending);
 }
 
 /// What a read has brought.
@@ -315,10 +336,13 @@ pub(super) trait Content: Send + 'static {
 impl<B: IoBufMut> ReadOutput for BufResult<usize, Rest<B>> {
     type Content = Rest<B>;
 
-    fn into_content(self) -> (Rest<B>, Option<io::Error>) {
+    fn into_content(self) -> (Rest<B>, Ending) {
         match self {
-            Ok((_, rest)) => (rest, None),
-            Err(BufError { error, buffer }) => (buffer, Some(error)),
+            Ok((count, rest)) => {
+                let ending = end_if(count == 0 && rest.room() > 0);
+                (rest, ending)
+            }
+            Err(BufError { error, buffer }) => (buffer, Some(Err(error))),
         }
     }
 }
@@ -361,15 +385,15 @@ pub(super) struct Parked<T: Transfer> {
 
 pub(super) enum Stage<T: Transfer> {
     InFlight(T),
-    Ended(<T::Output as ReadOutput>::Content, Option<io::Error>),
+    Ended(<T::Output as ReadOutput>::Content, Ending),
 }
 
 impl<T: Transfer> ParkedRead for Parked<T> {
     fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::InFlight(transfer) = &mut self.stage else { return Poll::Ready(()) };
         let Poll::Ready(output) = transfer.poll_ended(fd, cx) else { return Poll::Pending };
-        let (content, error) = output.into_content();
-        self.stage = Stage::Ended(content, error);
+        let (content, ending) = output.into_content();
+        self.stage = Stage::Ended(content, ending);
         Poll::Ready(())
     }
 
@@ -395,15 +419,15 @@ impl<T: Transfer> ParkedRead for Parked<T> {
         }
     }
 
-    fn take_error(&mut self) -> Option<io::Error> {
+    fn take_ending(&mut self) -> Ending {
         match &mut self.stage {
             Stage::InFlight(_) => None,
-            Stage::Ended(_, error) => error.take().filter(|error| !did_nothing(error)),
+            Stage::Ended(_, ending) => ending.take().filter(says_something),
         }
     }
 
     fn is_spent(&self) -> bool {
-        let Stage::Ended(_, error) = &self.stage else { return false };
-        error.as_ref().is_none_or(did_nothing) && self.bytes().is_empty()
+        let Stage::Ended(_, ending) = &self.stage else { return false };
+        !ending.as_ref().is_some_and(says_something) && self.bytes().is_empty()
     }
 }

@@ -15,6 +15,7 @@ use crate::op::control::DESCRIPTORS_ROOM;
 use crate::op::parked::{Claim, busy, run};
 use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, SharedFd};
+use crate::stop;
 
 fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming<F>, read: Op<O>) {
     incoming.park(Stage::InFlight(if F::KEEPS_READING { read } else { read.cancel() }));
@@ -38,7 +39,7 @@ impl<F: Flow> Stream<F> {
     /// The writing side, when an earlier write has ended.
     async fn claim_outgoing(&self) -> io::Result<Claim<'_, Outgoing<F>>> {
         let mut claim = self.outgoing.claim().ok_or_else(|| busy("write to this stream"))?;
-        poll_fn(|cx| claim.poll_ended(&self.fd, cx)).await?;
+        stop::wait_for(|cx| claim.poll_ended(&self.fd, cx)).await??;
         Ok(claim)
     }
 
@@ -59,8 +60,10 @@ impl<F: Flow> Stream<F> {
         if pieces.done > 0 {
             return Ok((pieces.done, pieces.finish()));
         }
-        if let Some(error) = claim.take_error() {
-            return Err(BufError { error, buffer: pieces.buffers });
+        match claim.take_ending() {
+            None => {}
+            Some(Ok(())) => return Ok((0, pieces.finish())),
+            Some(Err(error)) => return Err(BufError { error, buffer: pieces.buffers }),
         }
         let make = |buffers| op::readv(&self.fd, buffers);
         run(claim, pieces.buffers, make, park_read::<F, _>).await
@@ -178,8 +181,13 @@ impl Stream<Unix> {
             let (count, buffer) = (rest.done, rest.buffer);
             return Ok((ReceivedFds { count, descriptors, is_truncated: false }, buffer));
         }
-        if let Some(error) = claim.take_error() {
-            return Err(BufError { error, buffer: rest.buffer });
+        match claim.take_ending() {
+            None => {}
+            Some(Ok(())) => {
+                let received = ReceivedFds { count: 0, descriptors, is_truncated: false };
+                return Ok((received, rest.buffer));
+            }
+            Some(Err(error)) => return Err(BufError { error, buffer: rest.buffer }),
         }
         let make = |buffers| receive_fds(&self.fd, buffers);
         let received = run(claim, vec![rest.buffer], make, park_read::<Unix, _>).await;

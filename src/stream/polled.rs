@@ -9,7 +9,7 @@ use std::mem;
 use std::task::{Context, Poll, ready};
 
 use super::attempt::{Attempt, did_nothing};
-use super::incoming::{Fill, Incoming, Parked, Stage};
+use super::incoming::{Ending, Fill, Incoming, Parked, Stage};
 use super::writing::{Outgoing, Sending};
 use super::{Flow, Stream, incoming, writing};
 use crate::buf::BufError;
@@ -104,21 +104,24 @@ impl<F: Flow> Incoming<F> {
     /// else as much as fits; `None` if it has brought nothing.
     fn take_piece(&mut self, buffer: &mut Vec<u8>) -> Option<io::Result<usize>> {
         match self.parked.take()? {
-            incoming::Earlier::Polled(Parked { stage: Stage::Ended(rest, error), taken }) => {
+            incoming::Earlier::Polled(Parked { stage: Stage::Ended(rest, ending), taken }) => {
                 *buffer = rest.buffer;
                 buffer.truncate(rest.done);
                 buffer.drain(..taken);
-                if !buffer.is_empty() && error.is_some() {
-                    self.keep(Vec::new(), error);
+                if !buffer.is_empty() && ending.is_some() {
+                    self.keep(Vec::new(), ending);
                     return Some(Ok(buffer.len()));
                 }
-                Some(error.map_or(Ok(buffer.len()), Err))
+                Some(ending.unwrap_or(Ok(())).map(|()| buffer.len()))
             }
             earlier => {
                 self.parked = Some(earlier);
                 *buffer = take_for_reading(buffer);
                 self.take_left(&mut UpToCapacity(buffer));
-                if buffer.is_empty() { self.take_error().map(Err) } else { Some(Ok(buffer.len())) }
+                if !buffer.is_empty() {
+                    return Some(Ok(buffer.len()));
+                }
+                self.take_ending().map(|ending| ending.map(|()| 0))
             }
         }
     }
@@ -127,7 +130,7 @@ impl<F: Flow> Incoming<F> {
 impl<F: Flow> Incoming<F> {
     /// Puts bytes before those that are left, if any are; not before a read that is under way.
     fn unread(&mut self, mut bytes: Vec<u8>) -> Result<(), Vec<u8>> {
-        let mut error = None;
+        let mut ending = None;
         if let Some(parked) = &mut self.parked {
             if parked.is_in_flight() {
                 return Err(bytes);
@@ -137,16 +140,16 @@ impl<F: Flow> Incoming<F> {
                 let count = parked.bytes().len();
                 parked.take(count);
             }
-            error = parked.take_error();
+            ending = parked.take_ending();
         }
-        self.keep(bytes, error);
+        self.keep(bytes, ending);
         Ok(())
     }
 
-    /// Keeps what a read has brought, and how it failed after that.
-    fn keep(&mut self, bytes: Vec<u8>, error: Option<io::Error>) {
+    /// Keeps what a read has brought, and what came behind that.
+    fn keep(&mut self, bytes: Vec<u8>, ending: Ending) {
         let rest = Rest { done: bytes.len(), buffer: bytes };
-        let read = Parked { stage: Stage::Ended(rest, error), taken: 0 };
+        let read = Parked { stage: Stage::Ended(rest, ending), taken: 0 };
         self.parked = Some(incoming::Earlier::Polled(read));
     }
 }

@@ -81,11 +81,16 @@ impl<'a, F: Flow, B: IoBufMut> Reading<'a, F, B> {
         if rest.done > 0 && (!self.wants_all || rest.capacity() == 0) {
             return Some(Ok((rest.done, rest.buffer)));
         }
-        if let Some(error) = claim.take_error() {
-            return Some(Err(BufError { error, buffer: rest.buffer }));
-        }
-        self.receive(claim, rest);
-        None
+        let error = match claim.take_ending() {
+            None => {
+                self.receive(claim, rest);
+                return None;
+            }
+            Some(Ok(())) if !self.wants_all => return Some(Ok((0, rest.buffer))),
+            Some(Ok(())) => too_early(),
+            Some(Err(error)) => error,
+        };
+        Some(Err(BufError { error, buffer: rest.buffer }))
     }
 
     /// The attempt has ended.

@@ -61,7 +61,7 @@ mod rwlock;
 mod rwlock_guards;
 mod semaphore;
 mod turns;
-mod waiting;
+pub(crate) mod waiting;
 
 pub use self::barrier::{Barrier, BarrierWait, BarrierWaitResult};
 pub use self::condvar::{Condvar, CondvarWait, WaitTimeoutResult};

@@ -231,7 +231,7 @@ pub(crate) fn block_for<W: Wait>(
 }
 
 #[track_caller]
-fn assert_may_block(instead: &str) {
+pub(crate) fn assert_may_block(instead: &str) {
     assert!(
         !is_on_a_ring(),
         "a thread of a ring must not block, since every task there would stop: \

@@ -43,6 +43,45 @@ fn a_close_ends_waiting_receivers() {
 }
 
 #[test]
+fn a_close_wakes_all_receivers_and_all_senders() {
+    let channel = Channel::<u8>::bounded(2);
+    let receivers: Vec<_> = (0..6).map(|_| ByHand::waiting(channel.recv())).collect();
+    channel.close();
+    assert!(receivers.iter().all(|receiver| receiver.wakes() == 1));
+    for receiver in receivers {
+        assert_eq!(receiver.finish(), Err(RecvError));
+    }
+    let channel = Channel::bounded(0);
+    let senders: Vec<_> = (0..6).map(|n| ByHand::waiting(channel.send(n))).collect();
+    let reservers: Vec<_> = (0..6).map(|_| ByHand::waiting(channel.reserve())).collect();
+    channel.close();
+    assert!(senders.iter().all(|sender| sender.wakes() == 1));
+    assert!(reservers.iter().all(|reserver| reserver.wakes() == 1));
+    for (number, sender) in senders.into_iter().enumerate() {
+        assert_eq!(sender.finish(), Err(SendError(number)));
+    }
+    assert!(reservers.into_iter().all(|reserver| reserver.finish().is_err()));
+}
+
+#[test]
+fn what_is_inside_is_dropped_after_a_close_too() {
+    let drops = Drops::new(4);
+    let channel = Channel::bounded(2);
+    for number in 0..2 {
+        channel.try_send(drops.item(number)).unwrap();
+    }
+    let waiting = ByHand::waiting(channel.send(drops.item(2)));
+    let permitless = ByHand::waiting(channel.reserve());
+    channel.close();
+    drop(permitless);
+    drop(waiting);
+    assert_eq!((drops.of(0), drops.of(1), drops.of(2)), (0, 0, 1));
+    drop(channel.try_send(drops.item(3)));
+    drop(channel);
+    drops.assert_once_each(4);
+}
+
+#[test]
 fn an_item_handed_over_before_the_close_is_received_after_it() {
     let channel = Channel::bounded(1);
     let waiting = ByHand::waiting(channel.recv());

@@ -3,11 +3,12 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 11] = [
+const FUTURES_IN: &[&str] = &[
     "src/buf/",
     "src/channel/",
     "src/consume/",
     "src/fs/",
+    "src/future/",
     "src/io/",
     "src/net/",
     "src/op/",
@@ -18,7 +19,7 @@ const FUTURES_IN: [&str; 11] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 21] = [
+const FUTURES: &[&str] = &[
     "AcquireFuture",
     "BarrierWait",
     "CondvarWait",
@@ -26,6 +27,8 @@ const FUTURES: [&str; 21] = [
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
+    "Join",
+    "JoinAll",
     "LatchWait",
     "Linked",
     "LockFuture",
@@ -34,10 +37,22 @@ const FUTURES: [&str; 21] = [
     "OnceCellWait",
     "Op",
     "OrWait",
+    "Parallel",
+    "ParallelAll",
+    "Race",
+    "RaceAll",
     "ReadFuture",
+    "RecvFuture",
+    "ReserveFuture",
+    "ReserveOwnedFuture",
     "Returning",
+    "Select",
+    "SelectAll",
+    "SendFuture",
     "Sleep",
     "Timed",
+    "TryJoin",
+    "TryJoinAll",
     "WriteFuture",
     "ZeroCopy",
 ];
