@@ -342,7 +342,8 @@ impl Condvar {
     ///
     /// let (value, changed) = (Mutex::new(1), Condvar::new());
     /// let limit = Duration::from_millis(1);
-    /// let (_, result) = changed.wait_timeout_while(value.lock_blocking(), limit, |value| *value == 1);
+    /// let guard = value.lock_blocking();
+    /// let (_, result) = changed.wait_timeout_while(guard, limit, |value| *value == 1);
     /// assert!(result.timed_out());
     /// ```
     #[track_caller]
