@@ -17,8 +17,9 @@ use super::waiting::{Wait, block_for, block_on, const_fn, poll_with_budget};
 
 /// A value that one task or thread at a time can use, also across `.await`.
 ///
-/// **Fair**: whoever waits gets the lock in the order of arrival, from the hand of who had it;
-/// nobody overtakes. **Cheap** as long as nobody has to wait: one read-modify-write to lock, one to
+/// **Fair**: who waits in line gets the lock in the order of arrival, from the hand of who had it;
+/// nobody overtakes. (If nobody is in line, a wait looks on for about a microsecond before it goes
+/// there.) **Cheap** as long as nobody has to wait: one read-modify-write to lock, one to
 /// unlock, and no allocation ever for those who do not wait. The guard is `Send`, so a task may
 /// [switch](crate::switch_to) to another ring while it holds the lock.
 ///

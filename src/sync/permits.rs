@@ -22,18 +22,24 @@
 //!
 //! **First come, first served.** The first in line gets its permits as soon as there are enough, all
 //! at once, and those behind it wait for that; so a wish for many is not starved by wishes for few.
-//! Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
+//! Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line. Before it
+//! lines up a wait looks on for a moment, as long as nobody is in line: what two processors hold in
+//! turns, for some nanoseconds each, would else cost a wake each time.
 
 use std::task::{Poll, Waker};
 
 use super::error::{AcquireError, TryAcquireError};
 use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, const_fn};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::primitives::spin_loop;
 use crate::wakes::Wakes;
 
 const CLOSED: usize = 1;
 const WAITED: usize = 2;
 const ONE: usize = 4;
+
+/// How often somebody looks on at most, for what is held for a moment only.
+const LOOKS_MAX: usize = if cfg!(ringpool_loom) { 1 } else { 32 };
 
 /// How many permits the word has room for, and some to spare.
 pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
@@ -44,6 +50,8 @@ type Line = Locked<(), usize, Granted>;
 
 pub(super) struct Permits {
     word: AtomicUsize,
+    /// How often to look on before lining up: more if that was worth it of late.
+    looks: AtomicUsize,
     waiting: WaitList<(), usize, Granted>,
 }
 
@@ -51,7 +59,11 @@ impl Permits {
     const_fn! {
         /// `count` is at most [`PERMITS_MAX`].
         pub(super) fn new(count: usize) -> Self {
-            Self { word: AtomicUsize::new(count * ONE), waiting: WaitList::new(()) }
+            Self {
+                word: AtomicUsize::new(count * ONE),
+                looks: AtomicUsize::new(LOOKS_MAX.div_ceil(4)),
+                waiting: WaitList::new(()),
+            }
         }
     }
 
@@ -86,6 +98,28 @@ impl Permits {
     #[inline]
     pub(super) fn acquire(&self, needed: usize) -> Acquire<'_> {
         Acquire { permits: self, needed, place: Place::Outside }
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), but looks on for a moment if nobody waits: somebody on
+    /// another processor may be about to give back, and that is cheaper than being woken.
+    #[cold]
+    fn acquire_soon(&self, needed: usize) -> Result<(), TryAcquireError> {
+        // Ordering: Relaxed, here and below: a guess that needs nothing.
+        let looks = self.looks.load(Ordering::Relaxed);
+        for _ in 0..looks {
+            spin_loop();
+            // Ordering: Relaxed; only tells whether it is worth trying.
+            let word = self.word.load(Ordering::Relaxed);
+            if word & (WAITED | CLOSED) != 0 {
+                return self.try_acquire(needed);
+            }
+            if word / ONE >= needed && self.try_acquire(needed).is_ok() {
+                self.looks.store((looks * 2).min(LOOKS_MAX), Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        self.looks.store((looks / 2).max(1), Ordering::Relaxed);
+        Err(TryAcquireError::NoPermits)
     }
 
     /// Gives permits back.
@@ -230,7 +264,8 @@ impl Wait for Acquire<'_> {
     #[inline]
     fn poll_wait(&mut self, waker: &Waker) -> Poll<Self::Output> {
         if !self.place.is_in_line() {
-            match self.permits.try_acquire(self.needed) {
+            let first = self.permits.try_acquire(self.needed);
+            match first.or_else(|_| self.permits.acquire_soon(self.needed)) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(TryAcquireError::Closed) => return Poll::Ready(Err(AcquireError(()))),
                 Err(TryAcquireError::NoPermits) => {}

@@ -113,7 +113,7 @@ impl<S, W, D> WaitList<S, W, D> {
                         Poll::Pending
                     }
                 });
-                unused.map(discard);
+                discard(unused);
                 polled
             }
         }
@@ -138,7 +138,7 @@ impl<S, W, D> WaitList<S, W, D> {
             };
             pass_on(locked, wakes, left)
         });
-        removed_waker.map(discard);
+        discard(removed_waker);
         Some(result)
     }
 
@@ -159,7 +159,7 @@ impl<S, W, D> WaitList<S, W, D> {
         let old_waker = locked.line.set_waker(key, new_waker);
         let polled = locked.line.poll(key, waker);
         drop(locked);
-        discard(old_waker);
+        discard(Some(old_waker));
         match polled {
             Polled::Served(found) => Poll::Ready(found),
             Polled::Waiting | Polled::WakerChanged => Poll::Pending,
