@@ -38,7 +38,7 @@ pub(crate) fn wake(waker: Option<Waker>) {
 }
 
 /// Drops a waker that is not needed; its destructor is anybody's, and may panic as a wake may.
-pub(crate) fn discard(waker: Option<Waker>) {
+pub(crate) fn discard(waker: Waker) {
     shielded(|| drop(waker));
 }
 

@@ -113,7 +113,7 @@ impl<S, W, D> WaitList<S, W, D> {
                         Poll::Pending
                     }
                 });
-                discard(unused);
+                unused.into_iter().for_each(discard);
                 polled
             }
         }
@@ -138,7 +138,7 @@ impl<S, W, D> WaitList<S, W, D> {
             };
             pass_on(locked, wakes, left)
         });
-        discard(removed_waker);
+        removed_waker.into_iter().for_each(discard);
         Some(result)
     }
 
@@ -159,7 +159,7 @@ impl<S, W, D> WaitList<S, W, D> {
         let old_waker = locked.line.set_waker(key, new_waker);
         let polled = locked.line.poll(key, waker);
         drop(locked);
-        discard(Some(old_waker));
+        discard(old_waker);
         match polled {
             Polled::Served(found) => Poll::Ready(found),
             Polled::Waiting | Polled::WakerChanged => Poll::Pending,
