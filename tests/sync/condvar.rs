@@ -30,10 +30,10 @@ fn a_wait_unlocks_and_has_locked_again_when_it_is_over() {
 fn waits_are_notified_in_the_order_of_arrival() {
     let (value, changed) = (Mutex::new(1), Condvar::new());
     let waits = [(); 3].map(|()| ByHand::waiting(changed.wait(locked(&value))));
-    for number in 0..3 {
-        assert_eq!(waits[number].wakes(), 0);
+    for wait in &waits {
+        assert_eq!(wait.wakes(), 0);
         changed.notify_one();
-        assert_eq!(waits[number].wakes(), 1);
+        assert_eq!(wait.wakes(), 1);
     }
     waits.into_iter().for_each(|wait| drop(wait.finish()));
 }
