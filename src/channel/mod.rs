@@ -11,8 +11,8 @@
 //! * **Nothing accepted is lost.** Closing lets the items inside come out. A receive that is
 //!   dropped after an item was handed to it gives the item to the next in line, or puts it back at
 //!   the front.
-//! * **A place can be had before there is an item**: [`Sender::reserve`] gives a [`Permit`], and then
-//!   the item neither waits nor comes back. So nothing is lost if the wait is given up.
+//! * **A place can be had before there is an item**: [`Sender::reserve`] gives a [`Permit`], and
+//!   then the item neither waits nor comes back. So nothing is lost if the wait is given up.
 //! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no
 //!   more.
 //!

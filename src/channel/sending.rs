@@ -84,7 +84,8 @@ impl<T> Shared<T> {
     /// that may panic.
     #[inline(never)]
     fn start_send_locked(&self, held: &mut Option<T>, waker: &Waker) -> Result<Sent<T>, Key> {
-        // With room inside (and an unbounded channel always has some) nobody will have to wait, so it is worth trying without a waker.
+        // With room inside (and an unbounded channel always has some) nobody will have to wait,
+        // so it is worth trying without a waker.
         if self.ring.len() < self.capacity()
             && let Some(item) = held.take()
         {

@@ -22,8 +22,8 @@ pub(super) struct Shared<T> {
     capacity: usize,
 }
 
-/// How many items an unbounded channel holds for whom no lock is needed.
-const UNBOUNDED_PLACES: usize = if cfg!(ringpool_loom) { 1 } else { 64 };
+/// How many bytes of items, about, an unbounded channel holds for whom no lock is needed.
+const UNBOUNDED_BYTES: usize = 4 << 10;
 
 impl<T> Shared<T> {
     pub(super) fn bounded(capacity: usize) -> Self {
@@ -31,7 +31,8 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn unbounded() -> Self {
-        Self::new(UNBOUNDED_PLACES, None)
+        let places = UNBOUNDED_BYTES / (size_of::<T>() + size_of::<usize>());
+        Self::new(if cfg!(ringpool_loom) { 1 } else { places.max(16) }, None)
     }
 
     /// One handle for each end exists already.

@@ -7,8 +7,8 @@
 //! * if anybody waits, both ends of the ring are guarded, so that all others come here too;
 //! * if senders or reservers wait, there is no free place (one is given to the first at once);
 //! * if receivers wait, there is no item to have (an item is given to the first of them at once);
-//! * if the channel is closed, or places are reserved, or items are in the spill, the sending end is
-//!   guarded; if items were given back, the receiving end is.
+//! * if the channel is closed, or places are reserved, or items are in the spill, the sending end
+//!   is guarded; if items were given back, the receiving end is.
 //!
 //! Nobody is lined up before the guard is on and the ring has been looked at once more. A guard
 //! that is not needed any more may stay: who finds it takes the lock, and takes it away. It is left

@@ -15,15 +15,15 @@
 //! * **Nothing is bound to an executor**: the futures need a [`Waker`](std::task::Waker) and no
 //!   more. A task may move to another ring while it waits, or while it holds a guard; it is woken
 //!   where it lives by then, through the inbox of that ring.
-//! * **First come, first served.** What a waiter is due is put into its hands before it is woken, and
-//!   nobody overtakes.
+//! * **First come, first served.** What a waiter is due is put into its hands before it is woken,
+//!   and nobody overtakes.
 //! * **Dropping a wait loses its place in line and nothing else.** What it had been handed and did
 //!   not take goes to the next in line. So each wait may lose a race, be given a time limit by
 //!   [`time::timeout`](crate::time::timeout), or end with its cancelled task.
 //! * **Plain threads wait in the same line**, by the forms whose names end in `_blocking` and
 //!   `_timeout`. On the thread of a ring these panic, since every task there would stop.
-//! * **A panic of anybody's leaves them whole.** Wakers are cloned, woken and dropped outside of all
-//!   locks, and one that panics harms its own task only.
+//! * **A panic of anybody's leaves them whole.** Wakers are cloned, woken and dropped outside of
+//!   all locks, and one that panics harms its own task only.
 //!
 //! # Who owns what
 //!

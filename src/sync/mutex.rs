@@ -23,9 +23,9 @@ use super::waiting::{Wait, block_for, block_on, const_fn, poll_with_budget};
 /// unlock, and no allocation ever for those who do not wait. The guard is `Send`, so a task may
 /// [switch](crate::switch_to) to another ring while it holds the lock.
 ///
-/// **No poisoning**: a panic while the lock is held releases it, as does a task that is cancelled. A
-/// task can be dropped at each of its `.await`s without any panic, so a value under this lock must be
-/// whole at each of them anyway; a flag that tells of panics only would tell half of it.
+/// **No poisoning**: a panic while the lock is held releases it, as does a task that is cancelled.
+/// A task can be dropped at each of its `.await`s without any panic, so a value under this lock
+/// must be whole at each of them anyway; a flag that tells of panics only would tell half of it.
 ///
 /// For short sections without `.await` inside, [`std::sync::Mutex`] is as good, and smaller.
 ///

@@ -1,6 +1,6 @@
-//! Permits that are taken, waited for in line, and given back: what [`Semaphore`](super::Semaphore),
-//! [`Mutex`](super::Mutex) (one permit) and [`RwLock`](super::RwLock) (a reader takes one, a writer
-//! all of them) are made of.
+//! Permits that are taken, waited for in line, and given back: what [`Mutex`](super::Mutex) (one
+//! permit), [`Semaphore`](super::Semaphore) and [`RwLock`](super::RwLock) (a reader takes one, a
+//! writer all of them) are made of.
 //!
 //! One word counts the permits that nobody has; its two lowest bits say what concerns everybody:
 //!
@@ -11,20 +11,20 @@
 //! | 0                | `CLOSED`: nobody gets any more                                  |
 //!
 //! Without `WAITED` permits are taken by one compare-and-exchange, and given back by one addition.
-//! With it nobody takes any but under the lock, so that nobody overtakes the line; and whoever gives
-//! back sees it in the value that the addition returns, and serves the line.
+//! With it nobody takes any but under the lock, so that nobody overtakes the line; and whoever
+//! gives back sees it in the value that the addition returns, and serves the line.
 //!
 //! **Why no wake is lost.** Who is to wait sets `WAITED` under the lock and looks at the value that
-//! this returns. What was given back before is in that value, and is taken. What is given back later
-//! finds the bit, and its giver comes to the lock. One word, read-modify-writes only: there is no
-//! moment in between. `WAITED` is set and cleared under the lock alone, and is set as long as
+//! this returns. What was given back before is in that value, and is taken. What is given back
+//! later finds the bit, and its giver comes to the lock. One word, read-modify-writes only: there
+//! is no moment in between. `WAITED` is set and cleared under the lock alone, and is set as long as
 //! anybody is in line.
 //!
-//! **First come, first served.** The first in line gets its permits as soon as there are enough, all
-//! at once, and those behind it wait for that; so a wish for many is not starved by wishes for few.
-//! Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line. Before it
-//! lines up a wait looks on for a moment, as long as nobody is in line: what two processors hold in
-//! turns, for some nanoseconds each, would else cost a wake each time.
+//! **First come, first served.** The first in line gets its permits as soon as there are enough,
+//! all at once, and those behind it wait for that; so a wish for many is not starved by wishes for
+//! few. Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
+//! Before it lines up a wait looks on for a moment, as long as nobody is in line: what two
+//! processors hold in turns, for some nanoseconds each, would else cost a wake each time.
 
 use std::task::{Poll, Waker};
 
@@ -100,8 +100,8 @@ impl Permits {
         Acquire { permits: self, needed, place: Place::Outside }
     }
 
-    /// As [`try_acquire`](Self::try_acquire), but looks on for a moment if nobody waits: somebody on
-    /// another processor may be about to give back, and that is cheaper than being woken.
+    /// As [`try_acquire`](Self::try_acquire), but looks on for a moment if nobody waits: somebody
+    /// on another processor may be about to give back, and that is cheaper than being woken.
     #[cold]
     fn acquire_soon(&self, needed: usize) -> Result<(), TryAcquireError> {
         // Ordering: Relaxed, here and below: a guess that needs nothing.

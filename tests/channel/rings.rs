@@ -5,7 +5,7 @@ use ringpool::{Channel, Pool, spawn, spawn_on, switch_to, yield_now};
 use std::future::Future;
 use std::time::Duration;
 
-const EACH: usize = 2_000;
+const EACH: usize = 400;
 
 /// Gives tasks to the rings in turns.
 fn on_ring<T: Send + 'static>(
@@ -55,7 +55,7 @@ fn a_permit_moves_to_another_ring_with_its_task() {
     let channel = Channel::bounded(1);
     let there = pool.runtime(1);
     pool.block_on(async {
-        for number in 0..common::rounds(200) {
+        for number in 0..common::rounds(50) {
             let permit = channel.reserve().await.unwrap();
             let receiving = channel.clone();
             let receiver = spawn(async move { receiving.recv().await });
@@ -72,7 +72,7 @@ fn tasks_that_are_cancelled_while_they_wait_for_places_lose_none() {
     let _limit = common::limit();
     let pool = Pool::new(2);
     let channel = Channel::bounded(2);
-    for number in 0..common::rounds(300) {
+    for number in 0..common::rounds(60) {
         let permits = [(); 2].map(|()| channel.try_reserve().unwrap());
         let waiting: Vec<_> = (0..4)
             .map(|ring| {

@@ -417,3 +417,34 @@ fn a_wait_is_woken_by_the_waker_of_its_last_poll() {
     assert_eq!(first_wakes.get(), 0);
     assert!(matches!(poll_once(&mut next, &second), Poll::Ready(Some(Ok(())))));
 }
+
+#[test]
+fn a_group_in_a_select_wins_loses_and_is_drained() {
+    use futures::future::{Either, select};
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let there = pool.runtime(1);
+    pool.block_on(async {
+        let (group, gate) = (TaskGroup::new(), Gate::new());
+        let door = gate.clone();
+        group.spawn_on(&there, async move {
+            door.pass().await;
+            7
+        });
+        // The other branch wins, and what the group brings is there afterwards.
+        match select(Box::pin(group.next()), Box::pin(yield_now())).await {
+            Either::Left(_) => unreachable!("the gate is shut"),
+            Either::Right(((), lost)) => drop(lost),
+        }
+        gate.open();
+        match select(Box::pin(group.next()), Box::pin(never())).await {
+            Either::Left((outcome, _)) => assert_eq!(outcome.unwrap().unwrap(), 7),
+            Either::Right(_) => unreachable!("it never ends"),
+        }
+        // With nobody left the group is ready at once, and says so.
+        match select(Box::pin(group.next()), Box::pin(never())).await {
+            Either::Left((outcome, _)) => assert!(outcome.is_none()),
+            Either::Right(_) => unreachable!("it never ends"),
+        }
+    });
+}

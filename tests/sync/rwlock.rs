@@ -176,7 +176,7 @@ fn a_thread_of_a_ring_must_not_block() {
 /// Reads and writes in turns, and finds both halves alike; a writer changes rings amid its work.
 async fn use_often(lock: &RwLock<(usize, usize)>, pool: &[ringpool::Runtime], number: usize) {
     for round in 0..rounds(300) {
-        if (round + number) % 4 == 0 {
+        if (round + number).is_multiple_of(4) {
             let mut pair = lock.write().await;
             pair.0 += 1;
             ringpool::switch_to(&pool[round % pool.len()]).await.unwrap();

@@ -15,6 +15,7 @@ const FUTURES_IN: &[&str] = &[
     "src/pipe.rs",
     "src/stdio.rs",
     "src/sync/",
+    "src/task/",
     "src/time/",
 ];
 

@@ -103,7 +103,7 @@ fn futures_that_do_not_say_what_a_drop_loses_are_found() {
     ] {
         expect_kept("src/fs/a.rs", &format!("{said}{function}"));
         expect_broken("src/fs/a.rs", &format!("/// Does.\n{function}"), 2, rule);
-        expect_kept("src/task/a.rs", function);
+        expect_kept("src/ring/a.rs", function);
         expect_kept("src/fs/a.rs", &function.replace("pub", "pub(crate)"));
     }
     for function in ["pub fn f() {}\n", "pub fn f() -> Option<Op<Nop>> {}\n", "type Op = u8;\n"] {
