@@ -14,6 +14,7 @@ use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, block_for, bloc
 use super::{LockFuture, Mutex, MutexGuard};
 use crate::coop;
 use crate::primitives::atomic::{AtomicBool, Ordering};
+use crate::wakes::Wakes;
 
 /// Lets a task or thread that holds a [`Mutex`] wait until others have changed what is in it.
 ///
@@ -213,10 +214,7 @@ impl Condvar {
     /// ```
     pub fn notify_one(&self) {
         if self.is_waited_for() {
-            self.waits.with(|locked, wakes| {
-                locked.serve_first(wakes, |()| Notification::One);
-                self.settle(locked);
-            });
+            self.waits.with(|locked, wakes| self.notify_one_locked(locked, wakes));
         }
     }
 
@@ -344,7 +342,8 @@ impl Condvar {
     ///
     /// let (value, changed) = (Mutex::new(1), Condvar::new());
     /// let limit = Duration::from_millis(1);
-    /// let (_, result) = changed.wait_timeout_while(value.lock_blocking(), limit, |value| *value == 1);
+    /// let guard = value.lock_blocking();
+    /// let (_, result) = changed.wait_timeout_while(guard, limit, |value| *value == 1);
     /// assert!(result.timed_out());
     /// ```
     #[track_caller]
@@ -363,6 +362,11 @@ impl Condvar {
             (guard, _) = self.wait_timeout(guard, left);
         }
         (guard, WaitTimeoutResult(false))
+    }
+
+    fn notify_one_locked(&self, locked: &mut Locked<(), (), Notification>, wakes: &mut Wakes) {
+        locked.serve_first(wakes, |()| Notification::One);
+        self.settle(locked);
     }
 
     fn is_waited_for(&self) -> bool {
@@ -385,22 +389,22 @@ impl<'a, 'm, T: ?Sized> Signalled<'a, 'm, T> {
         Self { condvar, guard: Some(guard), place: Place::Outside }
     }
 
-    fn leave(&mut self) -> Option<Notification> {
+    /// Leaves the line; what it was notified by, which is passed on unless it is kept.
+    fn leave(&mut self, keeps: bool) -> Option<Notification> {
         let condvar = self.condvar;
-        let left = condvar.waits.leave(&mut self.place, |locked, _, left| match left {
-            Left::Served(found) => Some(found),
+        let left = condvar.waits.leave(&mut self.place, |locked, wakes, left| match left {
+            Left::Served(found) => {
+                if !keeps && found == Notification::One {
+                    condvar.notify_one_locked(locked, wakes);
+                }
+                Some(found)
+            }
             Left::Waiting(()) => {
                 condvar.settle(locked);
                 None
             }
         });
         left.flatten()
-    }
-
-    fn pass_on(&self, notification: Option<Notification>) {
-        if notification == Some(Notification::One) {
-            self.condvar.notify_one();
-        }
     }
 }
 
@@ -421,14 +425,13 @@ impl<T: ?Sized> Wait for Signalled<'_, '_, T> {
     }
 
     fn give_up(&mut self) -> Option<Notification> {
-        self.leave()
+        self.leave(true)
     }
 }
 
 impl<T: ?Sized> Drop for Signalled<'_, '_, T> {
     fn drop(&mut self) {
-        let notification = self.leave();
-        self.pass_on(notification);
+        self.leave(false);
     }
 }
 
@@ -452,8 +455,9 @@ impl<'m, T: ?Sized> Future for CondvarWait<'_, 'm, T> {
 
 impl<T: ?Sized> Drop for CondvarWait<'_, '_, T> {
     fn drop(&mut self) {
-        let notification = self.locking.take().map(|(notification, _lock)| notification);
-        self.signalled.pass_on(notification);
+        if let Some((Notification::One, _lock)) = self.locking.take() {
+            self.signalled.condvar.notify_one();
+        }
     }
 }
 

@@ -5,10 +5,10 @@
 //! | one at a time | [`Mutex`] |
 //! | one who writes, or many who read | [`RwLock`] |
 //! | so many at a time | [`Semaphore`] |
-//! | to wait until what a mutex guards has changed | `Condvar` |
-//! | to tell that something has happened | `Notify`, `Event` |
-//! | to wait for each other, or for so many to be done | `Barrier`, `Latch` |
-//! | a value that is made once | `OnceCell` |
+//! | to wait until what a mutex guards has changed | [`Condvar`] |
+//! | to tell that something has happened | [`Notify`], [`Event`] |
+//! | to wait for each other, or for so many to be done | [`Barrier`], [`Latch`] |
+//! | a value that is made once | [`OnceCell`] |
 //!
 //! # What holds for all of them
 //!
@@ -30,7 +30,8 @@
 //! The line of those who wait lives inside of the primitive, behind a lock that is held for a few
 //! steps and never while anything of a user's runs. The future has the number of its entry, and
 //! nothing in the primitive points to the future: it may be moved at any time, even after it was
-//! polled. Those who need not wait touch neither lock nor line.
+//! polled. Those who need not wait touch neither lock nor line; but a [`Barrier`] counts under its
+//! lock.
 //!
 //! So a waiting future that is leaked ([`std::mem::forget`]) leaves its entry behind, which is
 //! served as any other, once: a leaked wait for a lock or a permit is as a leaked guard or permit.

@@ -344,17 +344,22 @@ impl Notified<'_> {
         })
     }
 
-    /// Leaves the line; what it had been handed is the caller's.
-    fn leave(&mut self) -> Option<Notification> {
+    /// Leaves the line; whether it had been notified, which is passed on unless it is kept.
+    fn leave(&mut self, keeps: bool) -> bool {
         let notify = self.notify;
-        let left = notify.waits.leave(&mut self.place, |locked, _, left| match left {
-            Left::Served(found) => Some(found),
+        let left = notify.waits.leave(&mut self.place, |locked, wakes, left| match left {
+            Left::Served(found) => {
+                if !keeps && found == Notification::One {
+                    notify.notify_one_locked(locked, wakes);
+                }
+                true
+            }
             Left::Waiting(()) => {
                 notify.settle(locked);
-                None
+                false
             }
         });
-        left.flatten().or(self.held.take())
+        left == Some(true)
     }
 }
 
@@ -370,7 +375,7 @@ impl Wait for Notified<'_> {
     }
 
     fn give_up(&mut self) -> Option<()> {
-        self.leave().map(|_| ())
+        self.leave(true).then_some(())
     }
 }
 
@@ -384,7 +389,8 @@ impl Future for Notified<'_> {
 
 impl Drop for Notified<'_> {
     fn drop(&mut self) {
-        if self.leave() == Some(Notification::One) {
+        self.leave(false);
+        if self.held == Some(Notification::One) {
             self.notify.notify_one();
         }
     }
