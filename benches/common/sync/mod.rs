@@ -10,7 +10,7 @@ use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool};
 #[path = "."]
 mod on_ringpool {
     pub(super) mod names {
-        pub(crate) use super::super::ringpool_channel::{oneshot, watch};
+        pub(crate) use super::super::ringpool_channel::{broadcast, oneshot, watch};
         pub(crate) use super::super::ringpool_sync::{Mutex, Notify, Semaphore};
         pub(crate) use ringpool::Task as Handle;
 
@@ -27,7 +27,7 @@ mod on_ringpool {
 #[allow(clippy::duplicate_mod, reason = "that it is the same file is what makes it comparable")]
 mod on_tokio_runtime {
     pub(super) mod names {
-        pub(crate) use tokio::sync::{Mutex, Notify, Semaphore, oneshot, watch};
+        pub(crate) use tokio::sync::{Mutex, Notify, Semaphore, broadcast, oneshot, watch};
         pub(crate) use tokio::task::JoinHandle as Handle;
 
         /// The other thread.
@@ -83,4 +83,6 @@ pub(crate) const ROWS: &[Row] = &[
     row!("oneshot between two threads, round trip", 1, oneshot_across()),
     row!("watch between two threads, round trip", 1, watch_across()),
     row!("Notify between two threads, round trip", 1, notify_across()),
+    row!("broadcast to one on the other thread, a message", 256, broadcast_across(1)),
+    row!("broadcast to four on two threads, a message", 256, broadcast_across(4)),
 ];
