@@ -122,7 +122,7 @@ impl BlockingPool {
     }
 
     /// Queues a job; gives it back if the pool is closed, or has no thread and cannot make one.
-    fn submit(self: &Arc<Self>, job: Job) -> Option<Job> {
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Option<Job> {
         let mut state = unpoisoned(self.state.lock());
         let Some(sender) = state.sender.clone() else { return Some(job) };
         if state.queued >= state.looking

@@ -116,6 +116,7 @@ mod coop;
 mod error;
 mod inbox;
 mod line;
+mod outstanding;
 mod parking;
 mod primitives;
 mod recycle;
@@ -129,8 +130,17 @@ mod shuttle_runs;
 #[path = "buf/provided/returns.rs"]
 mod buffer_returns;
 #[cfg(ringpool_loom)]
+#[path = "future/wakes.rs"]
+mod child_wakes;
+#[cfg(ringpool_loom)]
+#[path = "task/group/book.rs"]
+mod group_book;
+#[cfg(ringpool_loom)]
 #[path = "op/shots.rs"]
 mod shots;
+#[cfg(ringpool_loom)]
+#[path = "stop/node.rs"]
+mod stop_node;
 #[cfg(ringpool_loom)]
 #[path = "task/state.rs"]
 mod task_state;
@@ -157,6 +167,8 @@ mod context;
 #[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
+pub mod future;
+#[cfg(not(ringpool_loom))]
 pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
@@ -180,6 +192,8 @@ mod shutdown;
 mod sleep;
 #[cfg(not(ringpool_loom))]
 pub mod stdio;
+#[cfg(not(ringpool_loom))]
+pub mod stop;
 #[cfg(not(ringpool_loom))]
 mod stream;
 #[cfg(not(ringpool_loom))]

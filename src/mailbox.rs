@@ -84,15 +84,26 @@ impl Mailbox {
         if std::ptr::eq(self, context::here()) {
             return context::with(|local| work(local.expect("the thread has a ring")));
         }
+        self.run_in_its_turn(work);
+    }
+
+    /// As [`run_at_home`](Self::run_at_home), but by a message in any case. Says whether it was
+    /// sent.
+    pub(crate) fn run_in_its_turn<F>(&'static self, work: F) -> bool
+    where
+        F: FnOnce(&Local) + Send + 'static,
+    {
         let errand = Box::new(Errand { node: Node::new(deliver_errand::<F>), work });
         let errand = NonNull::from(Box::leak(errand));
         // SAFETY: a field of the errand, whose address leads back to all of it.
         let node = unsafe { NonNull::new_unchecked(&raw mut (*errand.as_ptr()).node) };
         // SAFETY: the errand stays until it is delivered, and is sent once.
-        if unsafe { self.send(node) }.is_err() {
+        let sent = unsafe { self.send(node) }.is_ok();
+        if !sent {
             // SAFETY: it was not sent, so it is ours.
             drop(unsafe { Box::from_raw(errand.as_ptr()) });
         }
+        sent
     }
 }
 

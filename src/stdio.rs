@@ -27,10 +27,11 @@ use std::task::{Context, Poll, ready};
 use std::{fmt, io};
 
 use crate::Channel;
-use crate::buf::{BufResult, IoBuf, IoBufMut};
+use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::channel::RecvFuture;
 use crate::io::{AsyncReadOwned, AsyncWriteOwned};
 use crate::op::SharedFd;
+use crate::stop::{self, Watch};
 use crate::stream::{InCompany, Stream};
 
 /// What all handles of one of the three share.
@@ -61,10 +62,13 @@ impl Shared {
         Self { stream: Stream::new(fd), turn }
     }
 
-    async fn turn(&self) -> Turn<'_> {
-        // It fails only for a channel that is closed, which this one never is.
-        let _ = self.turn.recv().await;
-        Turn(&self.turn)
+    /// Waits for a turn; it gives `buffer` back if the scope is stopped before.
+    async fn turn<B>(&self, buffer: B) -> Result<(Turn<'_>, B), BufError<B>> {
+        match stop::until(self.turn.recv()).await {
+            // It fails only for a channel that is closed, which this one never is.
+            Ok(_) => Ok((Turn(&self.turn), buffer)),
+            Err(stopped) => Err(BufError { error: stopped.into(), buffer }),
+        }
     }
 }
 
@@ -145,7 +149,7 @@ impl Stdin {
     ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
         let shared = self.0;
         async move {
-            let _turn = shared.turn().await;
+            let (_turn, buffer) = shared.turn(buffer).await?;
             shared.stream.read(buffer).await
         }
     }
@@ -166,7 +170,7 @@ impl Stdin {
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
         let shared = self.0;
         async move {
-            let _turn = shared.turn().await;
+            let (_turn, buffer) = shared.turn(buffer).await?;
             shared.stream.read_exact(buffer).await
         }
     }
@@ -201,7 +205,7 @@ macro_rules! an_output {
             ) -> impl Future<Output = BufResult<usize, B>> + Send + use<B> {
                 let shared = self.0;
                 async move {
-                    let _turn = shared.turn().await;
+                    let (_turn, buffer) = shared.turn(buffer).await?;
                     shared.stream.write(buffer).await
                 }
             }
@@ -224,7 +228,7 @@ macro_rules! an_output {
             ) -> impl Future<Output = BufResult<(), B>> + Send + use<B> {
                 let shared = self.0;
                 async move {
-                    let _turn = shared.turn().await;
+                    let (_turn, buffer) = shared.turn(buffer).await?;
                     shared.stream.write_all(buffer).await
                 }
             }
@@ -275,6 +279,7 @@ an_output! { Stdout Stderr }
 #[derive(Default)]
 pub struct PolledTurn {
     waiting: Option<RecvFuture<'static, ()>>,
+    watch: Watch,
     turn: Option<Turn<'static>>,
     spare: Vec<u8>,
 }
@@ -285,12 +290,12 @@ impl PolledTurn {
         &mut self,
         shared: &'static Shared,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&Stream<InCompany>, &mut Vec<u8>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
+        poll: impl FnOnce(&Stream<InCompany>, &mut Vec<u8>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if self.turn.is_none() {
             let waiting = self.waiting.get_or_insert_with(|| shared.turn.recv());
             // It fails only for a channel that is closed, which this one never is.
-            let _ = ready!(Pin::new(waiting).poll(cx));
+            let _ = ready!(self.watch.wait_for(cx, |cx| Pin::new(waiting).poll(cx)))?;
             self.waiting = None;
             self.turn = Some(Turn(&shared.turn));
         }

@@ -138,6 +138,9 @@ impl Worker<'_> {
             if !self.local.ready.is_empty() {
                 return Ok(());
             }
+            // What nobody waited for may have ended just now, and who asks while we sleep shall
+            // not be told that it is still under way.
+            self.publish();
             self.completes_at_once = false;
         }
         if spin_ns > 0 && self.look_on(spin_ns) {

@@ -5,9 +5,10 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd};
 
 use crate::op::{SharedFd, not_on_a_ring};
+use crate::stop;
 
 /// Makes the call on one of the pool's threads for blocking work. Dropped before it has begun, it
-/// is not made; once it has begun it is made to the end.
+/// is not made; once it has begun it is made to the end. In a scope that is stopped it is not made.
 pub(super) async fn blocking<T, F>(call: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
@@ -15,6 +16,9 @@ where
 {
     if crate::current().is_none() {
         return Err(not_on_a_ring());
+    }
+    if stop::is_stopped() {
+        return Err(stop::cancelled());
     }
     crate::spawn_blocking(call).await?
 }

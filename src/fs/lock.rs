@@ -23,7 +23,7 @@ use super::blocking::with_std;
 use crate::op::parked::{Claim, busy};
 use crate::op::{SharedFd, not_on_a_ring};
 use crate::task::Cancel;
-use crate::{Task, time};
+use crate::{Task, stop, time};
 
 /// How long to wait before the second try; then twice as long, and so on.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
@@ -166,7 +166,7 @@ impl File {
         let mut wait = FIRST_WAIT;
         loop {
             match self.request(request).await {
-                Err(TryLockError::WouldBlock) => time::sleep(wait).await,
+                Err(TryLockError::WouldBlock) => stop::until(time::sleep(wait)).await?,
                 ended => return ended.map_err(io::Error::from),
             }
             wait = LONGEST_WAIT.min(wait * 2);
@@ -186,6 +186,9 @@ impl File {
         claim.0 = None;
         if crate::current().is_none() {
             return Err(TryLockError::Error(not_on_a_ring()));
+        }
+        if stop::is_stopped() {
+            return Err(TryLockError::Error(stop::cancelled()));
         }
         Trying::begin(self.shared_fd(), request, claim).await
     }

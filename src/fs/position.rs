@@ -14,6 +14,7 @@ use super::File;
 use super::blocking::{blocking_on, with_std};
 use crate::buf::{BufError, BufResult, IoBuf, IoBufMut};
 use crate::op::rest::Tail;
+use crate::stop;
 
 /// Room for the first read. Files that fit are read without asking how long they are, for which
 /// the kernel would need a thread.
@@ -281,7 +282,7 @@ impl File {
 
     /// Goes on with a write that was dropped, to its end.
     pub(super) async fn end_of_writes(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.stream.poll_written(cx)).await
+        stop::wait_for(|cx| self.stream.poll_written(cx)).await?
     }
 
     /// As [`poll_end_of_reads`](File::poll_end_of_reads).

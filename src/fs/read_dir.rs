@@ -19,6 +19,7 @@ use futures_core::Stream;
 use super::{FileType, Metadata};
 use crate::Task;
 use crate::op::{self, SharedFd, not_on_a_ring};
+use crate::stop;
 
 /// Room for one batch: some hundreds of entries.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -94,6 +95,9 @@ impl ReadDir {
             if let Some(found) = self.batch.next() {
                 let directory = self.directory.clone();
                 return Poll::Ready(Ok(Some(DirEntry { directory, found })));
+            }
+            if self.reading.is_none() && stop::is_stopped() {
+                return Poll::Ready(Err(stop::cancelled()));
             }
             let batch = ready!(self.poll_batch(cx));
             self.reading = None;

@@ -23,6 +23,7 @@ use crate::op::{
     Accept, AcceptMultishot, Multishot, Op, SharedFd, SocketAddress, accept, accept_multishot,
 };
 use crate::primitives::{Mutex, lock};
+use crate::stop::{self, Watch};
 use crate::task::run;
 
 /// The peer's address, as [`accept`] gives it.
@@ -184,6 +185,14 @@ impl Source {
         matches!(self, Self::Stream(stream) if stream.is_terminated())
     }
 
+    /// Nobody waits for it for now.
+    fn rest(&mut self) {
+        match self {
+            Self::One(operation) => operation.rest(),
+            Self::Stream(stream) => stream.rest(),
+        }
+    }
+
     /// The next connection, or the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Accepted>>> {
         match self {
@@ -203,6 +212,8 @@ struct Acceptor<'a> {
     acceptors: &'a Acceptors,
     wants_stream: bool,
     state: State,
+    /// For the wait in line.
+    watch: Watch,
 }
 
 enum State {
@@ -214,7 +225,7 @@ enum State {
 
 impl<'a> Acceptor<'a> {
     fn new(fd: &'a SharedFd, acceptors: &'a Acceptors, wants_stream: bool) -> Self {
-        Self { fd, acceptors, wants_stream, state: State::Idle }
+        Self { fd, acceptors, wants_stream, state: State::Idle, watch: Watch::new() }
     }
 
     fn begin(&self) -> Source {
@@ -241,7 +252,14 @@ impl<'a> Acceptor<'a> {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let mut begun_now = false;
         if !matches!(self.state, State::Accepting(_)) {
-            let Poll::Ready(parked) = self.poll_turn(cx) else { return Poll::Pending };
+            let Poll::Ready(parked) = self.poll_turn(cx) else {
+                if self.watch.is_stopped(cx.waker()) {
+                    self.leave();
+                    return Poll::Ready(Err(stop::cancelled()));
+                }
+                return Poll::Pending;
+            };
+            self.watch.rest();
             begun_now = parked.is_none();
             self.state = State::Accepting(parked.unwrap_or_else(|| self.begin()));
         }
@@ -273,7 +291,10 @@ impl<'a> Acceptor<'a> {
     fn leave(&mut self) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Waiting(ticket) => self.acceptors.leave(ticket),
-            State::Accepting(source) => self.acceptors.end(Some(source)),
+            State::Accepting(mut source) => {
+                source.rest();
+                self.acceptors.end(Some(source));
+            }
             State::Idle => {}
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::failed::FailedAddresses;
-use crate::{blocking, context};
+use crate::{blocking, context, stop};
 
 use self::sealed::{Target, ToTarget};
 
@@ -58,6 +58,9 @@ pub(super) async fn resolve(target: impl ToSocketAddrs) -> io::Result<Vec<Socket
             "names of hosts are looked up on the threads of a pool, and this is no thread of a \
              ring; await it in a task, or give an IP address",
         ));
+    }
+    if stop::is_stopped() {
+        return Err(stop::cancelled());
     }
     blocking::spawn_blocking(move || {
         std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)

@@ -4,7 +4,6 @@
 //! got its datagram already, the next receive gets that. Others stay in the socket, and so are not
 //! cut to the size of a buffer that nobody waits with any more.
 
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -15,6 +14,7 @@ use crate::coop;
 use crate::op::parked::{Claim, Slot, busy, run, was_cancelled};
 use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, Received, SharedFd, SocketAddress};
+use crate::stop;
 use crate::stream::{Fill, Pieces, ReceivedFds, carrying, receive_fds, single};
 
 /// A socket for datagrams.
@@ -140,7 +140,7 @@ impl Datagrams {
     /// The receiving side, when an earlier receive has ended.
     async fn claim(&self) -> io::Result<Claim<'_, Incoming>> {
         let mut claim = self.incoming.claim().ok_or_else(|| busy("receive at this socket"))?;
-        poll_fn(|cx| claim.poll_ended(cx)).await?;
+        stop::wait_for(|cx| claim.poll_ended(cx)).await??;
         Ok(claim)
     }
 

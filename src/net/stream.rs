@@ -9,6 +9,7 @@ use super::failed::FailedAddresses;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Shutdown, WriteHalf, socket, split};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
 use crate::op::{SharedFd, connect, has_descriptor};
+use crate::stop;
 use crate::stream::{Stream, Tcp};
 
 /// A TCP connection.
@@ -60,6 +61,7 @@ impl TcpStream {
             };
             match attempt.await {
                 Ok(stream) => return Ok(stream),
+                Err(error) if stop::is_stopped() => return Err(error),
                 Err(error) => failed.push(address, error),
             }
         }
@@ -87,6 +89,7 @@ impl TcpStream {
             };
             match attempt.await {
                 Ok(stream) => return Ok(stream),
+                Err(error) if stop::is_stopped() => return Err(error),
                 Err(error) => failed.push(address, error),
             }
         }

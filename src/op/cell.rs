@@ -22,7 +22,7 @@ pub(crate) type Reaped = unsafe fn(&Local, NonNull<CellHeader>, Outcome) -> Opti
 
 /// The functions that know what is in the cell.
 pub(crate) struct CellVTable {
-    /// Whether a task that dropped the future shall be told when it is over: the kernel has it.
+    /// Whether who dropped the future shall be told when it is over: the kernel has it.
     pub(crate) leaves_orphan: bool,
     /// Asks whoever completes the cell to do so soon. At home; the cell is pending.
     ///
@@ -59,7 +59,7 @@ pub(crate) struct CellHeader {
     home: &'static Mailbox,
     /// In home's inbox while `LINKED`; later in that of the orphan's task.
     node: Node,
-    /// The task that dropped the operation in flight. Touched by who abandons the cell, before it
+    /// Who dropped the operation in flight. Touched by who abandons the cell, before it
     /// says so, and by home once it is settled.
     orphan: Cell<Option<Orphan>>,
     /// The operation is over, and the node only carries the orphan to its task.
@@ -263,9 +263,12 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
     // SAFETY: until we say that we abandon it, the cell cannot be freed.
     let header = unsafe { cell.as_ref() };
     let at_home = header.is_home();
-    let orphan = context::with(|local| {
-        local.filter(|_| header.vtable.leaves_orphan).and_then(Orphan::of_current)
-    });
+    let orphan =
+        context::with(
+            |local| {
+                if header.vtable.leaves_orphan { Orphan::of_current(local) } else { None }
+            },
+        );
     // Home looks at it only when it finds the cell abandoned.
     header.orphan.set(orphan);
     // SAFETY: the caller is the future.
@@ -295,6 +298,7 @@ pub(crate) unsafe fn abandon(cell: NonNull<CellHeader>) {
 }
 
 fn forget_orphan(orphan: Option<Orphan>) {
+    let orphan = orphan.and_then(Orphan::tell_collector);
     context::with(|local| {
         if let (Some(orphan), Some(local)) = (orphan, local) {
             // The current task runs here, so it is told at once.

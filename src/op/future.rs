@@ -15,6 +15,7 @@ use super::{Operation, Shot, Start};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::ring::unsupported;
+use crate::stop::{self, Seen, Watch, cancelled};
 use crate::task::run::shielded;
 
 /// A future that the kernel completes.
@@ -29,6 +30,7 @@ use crate::task::run::shielded;
 #[must_use = "an operation does nothing unless it is polled"]
 pub struct Op<O: Operation> {
     state: State<O>,
+    watch: Watch,
 }
 
 enum State<O> {
@@ -47,12 +49,13 @@ impl<O: Operation> Unpin for Op<O> {}
 impl<O: Operation> Op<O> {
     /// The future of an operation; of one of the caller's own, too.
     pub fn new(operation: O) -> Self {
-        Self { state: State::Unstarted(operation, squeue::Flags::empty()) }
+        let state = State::Unstarted(operation, squeue::Flags::empty());
+        Self { state, watch: Watch::new() }
     }
 
     /// An operation that fails when it is polled: what it was given is found wrong already.
     pub(crate) fn refused(operation: O, error: io::Error) -> Self {
-        Self { state: State::Refused(operation, error) }
+        Self { state: State::Refused(operation, error), watch: Watch::new() }
     }
 
     /// Changes what the operation asks for.
@@ -184,11 +187,53 @@ impl<O: Operation> Op<O> {
         });
     }
 
+    /// Starts it alone, unless the scope is asked to stop.
+    #[cold]
+    fn start_in_scope(&mut self, cx: &Context<'_>) {
+        if stop::is_stopped() {
+            return self.take_back(cancelled());
+        }
+        self.start(cx);
+        let State::Started(started) = &self.state else { return };
+        if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow {
+            started.cancel();
+        }
+    }
+
+    /// Nobody polls it for now; a stop of the scope in which it was polled is no affair of it.
+    pub(crate) fn rest(&mut self) {
+        self.watch.rest();
+    }
+
+    /// As its poll; `may_stop` is asked before the operation is told to stop, because its scope is.
+    pub(crate) fn poll_unless(
+        &mut self,
+        cx: &Context<'_>,
+        may_stop: impl FnOnce() -> bool,
+    ) -> Poll<O::Output> {
+        self.poll_stopping(cx, may_stop).map(|(operation, result)| operation.finish(result))
+    }
+
     /// The operation and the kernel's answer, once it is there.
     #[inline]
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
+        self.poll_stopping(cx, || true)
+    }
+
+    /// As [`poll_ended`](Self::poll_ended); `may_stop` is asked before the operation is told to
+    /// stop, because its scope is.
+    #[inline]
+    fn poll_stopping(
+        &mut self,
+        cx: &Context<'_>,
+        may_stop: impl FnOnce() -> bool,
+    ) -> Poll<(O, io::Result<u32>)> {
         if let State::Unstarted(..) = self.state {
-            self.start(cx);
+            if stop::is_scope() {
+                self.start_in_scope(cx);
+            } else {
+                self.start(cx);
+            }
             if let State::Started(_) = self.state {
                 // It has the waker, and nothing has come yet.
                 return Poll::Pending;
@@ -197,7 +242,12 @@ impl<O: Operation> Op<O> {
         if let State::Started(started) = &self.state {
             // SAFETY: we are the future.
             let polled = unsafe { started.header().completion.poll(cx.waker()) };
-            let Some(outcome) = polled else { return Poll::Pending };
+            let Some(outcome) = polled else {
+                if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow && may_stop() {
+                    started.cancel();
+                }
+                return Poll::Pending;
+            };
             let State::Started(started) = mem::replace(&mut self.state, State::Finished) else {
                 unreachable!("it was just looked at");
             };
@@ -279,10 +329,6 @@ fn tell_flags(operation: &mut impl Operation, outcome: Outcome) {
 #[inline]
 pub(super) fn into_result(outcome: Outcome) -> io::Result<u32> {
     u32::try_from(outcome.result).map_err(|_| io::Error::from_raw_os_error(-outcome.result))
-}
-
-pub(super) fn cancelled() -> io::Error {
-    io::Error::from_raw_os_error(libc::ECANCELED)
 }
 
 pub(crate) fn not_on_a_ring() -> io::Error {

@@ -11,9 +11,10 @@ use std::{fmt, io};
 
 use io_uring::squeue;
 
-use super::future::{LATE, cancelled, not_on_a_ring};
+use super::future::{LATE, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
+use crate::stop::{self, cancelled};
 
 /// A member of a chain: an [`Op`], or one with a time limit.
 pub trait Step: sealed::Step {}
@@ -71,6 +72,8 @@ pub(super) mod sealed {
         /// Links each member to the next one.
         fn link_all(&mut self, flags: squeue::Flags);
         fn none_ended(&self) -> Self::Ended;
+        /// The number of the first member that has ended.
+        fn first_ended(ended: &Self::Ended) -> Option<usize>;
         fn poll_all(
             &mut self,
             ended: &mut Self::Ended,
@@ -126,7 +129,7 @@ fn try_start(
     cx: &Context<'_>,
 ) -> Result<(), &'static dyn Fn() -> io::Error> {
     let local = local.ok_or(&not_on_a_ring as &dyn Fn() -> io::Error)?;
-    if local.stopping.get() {
+    if local.stopping.get() || stop::is_stopped() {
         return Err(&cancelled);
     }
     let count = members.iter().map(|member| member.entries()).sum();
@@ -317,6 +320,10 @@ impl<S: Step> sealed::Steps for Vec<S> {
         self.iter().map(|_| None).collect()
     }
 
+    fn first_ended(ended: &Self::Ended) -> Option<usize> {
+        ended.iter().position(Option::is_some)
+    }
+
     fn poll_all(&mut self, ended: &mut Self::Ended, cx: &mut Context<'_>) -> Poll<Self::Outputs> {
         let mut all = true;
         for (step, ended) in std::iter::zip(self, &mut *ended) {
@@ -342,6 +349,10 @@ macro_rules! tuples_of_steps {
 
             fn none_ended(&self) -> Self::Ended {
                 ($(None::<$step::Output>,)+)
+            }
+
+            fn first_ended(ended: &Self::Ended) -> Option<usize> {
+                [$(ended.$at.is_some()),+].into_iter().position(|has_ended| has_ended)
             }
 
             fn poll_all(

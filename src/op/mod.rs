@@ -26,6 +26,7 @@ mod fixed;
 mod fixed_vectored;
 mod futex;
 mod future;
+pub(crate) mod keeps_task;
 mod linked;
 mod message;
 mod modifiers;
@@ -40,6 +41,7 @@ mod pipe;
 mod poll;
 mod position;
 mod provided;
+mod race;
 mod range;
 pub mod raw;
 mod read;
@@ -108,6 +110,7 @@ pub use provided::{
     RecvPooled, read_multishot, read_pooled, recv_bundle, recv_bundle_multishot, recv_multishot,
     recv_pooled, recvmsg_multishot,
 };
+pub use race::{Race, race};
 pub use range::{Fallocate, SyncFileRange, fallocate, sync_file_range};
 pub use read::{Read, ReadVectored, read, read_at, readv, readv_at};
 pub use returning::Returning;

@@ -42,11 +42,12 @@ use io_uring::{cqueue, squeue};
 use super::Start;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{cancelled, entry_of, into_result, not_on_a_ring, stop};
+use super::future::{entry_of, into_result, not_on_a_ring, stop};
 use super::shots::Shots;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
+use crate::stop::{self, Seen, Watch, cancelled};
 use crate::task::run::shielded;
 
 /// What a multishot operation asks of the kernel, and what its completions mean.
@@ -141,6 +142,7 @@ pub struct Multishot<M: MultishotOperation> {
     waiting_max: usize,
     /// It is not armed again.
     is_ending: bool,
+    watch: Watch,
 }
 
 enum State<M: MultishotOperation> {
@@ -164,7 +166,8 @@ impl<M: MultishotOperation> Unpin for Multishot<M> {}
 impl<M: MultishotOperation> Multishot<M> {
     /// The stream of an operation; of one of the caller's own, too.
     pub fn new(operation: M) -> Self {
-        Self { state: State::Idle(operation), waiting_max: WAITING_MAX, is_ending: false }
+        let (waiting_max, is_ending) = (WAITING_MAX, false);
+        Self { state: State::Idle(operation), waiting_max, is_ending, watch: Watch::new() }
     }
 
     /// How many items may wait before the kernel is told to stop, 64 unless said otherwise; at
@@ -225,15 +228,22 @@ impl<M: MultishotOperation> Multishot<M> {
             }
             match &mut self.state {
                 State::Idle(operation) => {
-                    let Poll::Ready(ready) = operation.poll_ready(cx) else { return Poll::Pending };
-                    if let Err(error) = ready.and_then(|()| self.arm()) {
+                    let ready = self.watch.wait_for(cx, |cx| operation.poll_ready(cx));
+                    let Poll::Ready(ready) = ready else { return Poll::Pending };
+                    if let Err(error) = ready.flatten().and_then(|()| self.arm()) {
                         coop::spend();
                         return Poll::Ready(Some(Err(error)));
                     }
                 }
                 State::Armed(started) => {
                     match shots_of::<M>(started).poll(cx.waker()) {
-                        Poll::Pending => return Poll::Pending,
+                        Poll::Pending => {
+                            let is_stopped = self.watch.look(cx.waker()) == Seen::StoppedNow;
+                            if is_stopped && shots_of::<M>(started).begin_stop() {
+                                started.cancel();
+                            }
+                            return Poll::Pending;
+                        }
                         Poll::Ready(Some(item)) => {
                             coop::spend();
                             return Poll::Ready(Some(item));
@@ -243,6 +253,8 @@ impl<M: MultishotOperation> Multishot<M> {
                     // SAFETY: we are the future.
                     let polled = unsafe { started.header().completion.poll(cx.waker()) };
                     let Some(outcome) = polled else { return Poll::Pending };
+                    // It may be armed again in the same scope, which is to be told of it then.
+                    self.watch.rest();
                     self.disarm(outcome);
                 }
                 State::Ended => {}
@@ -268,7 +280,7 @@ impl<M: MultishotOperation> Multishot<M> {
     fn arm(&mut self) -> io::Result<()> {
         context::with(|local| {
             let local = local.ok_or_else(not_on_a_ring)?;
-            if local.stopping.get() {
+            if local.stopping.get() || stop::is_stopped() {
                 return Err(cancelled());
             }
             let State::Idle(operation) = mem::replace(&mut self.state, State::Ended) else {
@@ -294,6 +306,11 @@ impl<M: MultishotOperation> Multishot<M> {
                 }
             }
         })
+    }
+
+    /// Nobody polls it for now; a stop of the scope in which it was polled is no affair of it.
+    pub(crate) fn rest(&mut self) {
+        self.watch.rest();
     }
 
     /// The operation, if it is not armed; for those who have something to change in it.

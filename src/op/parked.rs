@@ -130,7 +130,8 @@ impl<T, O: Operation> Running<'_, T, O> {
 
 impl<T, O: Operation> Drop for Running<'_, T, O> {
     fn drop(&mut self) {
-        if let Some(operation) = self.operation.take() {
+        if let Some(mut operation) = self.operation.take() {
+            operation.rest();
             (self.park)(&mut self.claim, operation);
         }
     }

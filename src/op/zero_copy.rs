@@ -26,12 +26,13 @@ use io_uring::{cqueue, squeue};
 
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{cancelled, entry_of, into_result, not_on_a_ring};
+use super::future::{entry_of, into_result, not_on_a_ring};
 use super::{Returning, Start};
 use crate::buf::BufError;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::primitives::{Mutex, lock};
+use crate::stop::{self, Seen, Watch, cancelled};
 
 /// The least number of bytes for which [`ZeroCopy::or_copy`] does without copying.
 ///
@@ -96,6 +97,7 @@ pub(super) mod sealed {
 pub struct ZeroCopy<S: ZeroCopyOperation> {
     state: State<S>,
     copying: Copying,
+    watch: Watch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +133,8 @@ impl<S: ZeroCopyOperation> Unpin for ZeroCopy<S> {}
 
 impl<S: ZeroCopyOperation> ZeroCopy<S> {
     pub(super) fn new(operation: S) -> Self {
-        Self { state: State::Unstarted(operation), copying: Copying::Never }
+        let state = State::Unstarted(operation);
+        Self { state, copying: Copying::Never, watch: Watch::new() }
     }
 
     /// Copies, as other sends do, where that is better: what is shorter than [`ZERO_COPY_MIN`], and
@@ -184,7 +187,9 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
     fn start(&mut self, operation: S, cx: &Context<'_>) {
         self.state = context::with(|local| match local {
             None => State::Refused(operation, not_on_a_ring()),
-            Some(local) if local.stopping.get() => State::Refused(operation, cancelled()),
+            Some(local) if local.stopping.get() || stop::is_stopped() => {
+                State::Refused(operation, cancelled())
+            }
             Some(local) => self.submit(local, operation, cx),
         });
     }
@@ -278,7 +283,12 @@ impl<S: ZeroCopyOperation> Future for ZeroCopy<S> {
         let this = self.get_mut();
         loop {
             if let State::Started(started) = &this.state {
-                let Poll::Ready(first) = poll_first(started, cx) else { return Poll::Pending };
+                let Poll::Ready(first) = poll_first(started, cx) else {
+                    if this.watch.look(cx.waker()) == Seen::StoppedNow {
+                        started.cancel();
+                    }
+                    return Poll::Pending;
+                };
                 match this.go_on(first, cx) {
                     Poll::Ready(Some(output)) => return Poll::Ready(output),
                     Poll::Ready(None) => continue,

@@ -119,7 +119,9 @@ impl<D: Direction<B>, B> Attempt<D, B> {
     ) -> Poll<BufResult<usize, B>> {
         loop {
             let polled = match &mut self.state {
-                State::Transfer(transfer) => Pin::new(transfer).poll(cx).map(Event::Transferred),
+                State::Transfer(transfer) => {
+                    transfer.poll_unless(cx, || D::may_stop(fd)).map(Event::Transferred)
+                }
                 State::Wait(ready, _) => Pin::new(ready).poll(cx).map(Event::Waited),
                 State::Ended => panic!("a finished transfer was polled again"),
             };
@@ -181,11 +183,14 @@ impl<D: Direction<B>, B> Attempt<D, B> {
         }
         match self.state {
             State::Wait(_, buffer) => Err(buffer),
-            State::Transfer(transfer) if is_stopped && D::may_stop(fd) => {
-                self.state = State::Transfer(transfer.cancel());
+            State::Transfer(mut transfer) => {
+                transfer.rest();
+                let is_stopped = is_stopped && D::may_stop(fd);
+                let transfer = if is_stopped { transfer.cancel() } else { transfer };
+                self.state = State::Transfer(transfer);
                 Ok(self)
             }
-            state => Ok(Self { state, ..self }),
+            State::Ended => Ok(self),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::op::control::DESCRIPTORS_ROOM;
 use crate::op::parked::{Claim, busy, run};
 use crate::op::rest::Rest;
 use crate::op::{self, ControlMessages, Op, Operation, SharedFd};
+use crate::stop;
 
 fn park_read<F: Flow, O: Operation<Output: ReadOutput>>(incoming: &mut Incoming<F>, read: Op<O>) {
     incoming.park(Stage::InFlight(if F::KEEPS_READING { read } else { read.cancel() }));
@@ -38,7 +39,7 @@ impl<F: Flow> Stream<F> {
     /// The writing side, when an earlier write has ended.
     async fn claim_outgoing(&self) -> io::Result<Claim<'_, Outgoing<F>>> {
         let mut claim = self.outgoing.claim().ok_or_else(|| busy("write to this stream"))?;
-        poll_fn(|cx| claim.poll_ended(&self.fd, cx)).await?;
+        stop::wait_for(|cx| claim.poll_ended(&self.fd, cx)).await??;
         Ok(claim)
     }
 

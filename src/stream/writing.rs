@@ -12,6 +12,7 @@ use crate::io::takes_no_more;
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
 use crate::op::rest::Rest;
 use crate::op::{Op, SendMessage, SharedFd};
+use crate::stop::Watch;
 
 /// What a stream knows about its writes.
 pub(crate) struct Outgoing<F: Flow> {
@@ -135,6 +136,8 @@ pub(super) struct Writing<'a, F: Flow, B: IoBuf> {
     slot: &'a Slot<Outgoing<F>>,
     sends_all: bool,
     state: State<'a, F, B>,
+    /// For the wait behind an earlier write, which is no affair of our scope.
+    watch: Watch,
 }
 
 enum State<'a, F: Flow, B: IoBuf> {
@@ -154,7 +157,7 @@ impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
         buffer: B,
         sends_all: bool,
     ) -> Self {
-        Self { fd, slot, sends_all, state: State::New(buffer) }
+        Self { fd, slot, sends_all, state: State::New(buffer), watch: Watch::new() }
     }
 
     /// Claims the writing side of the stream.
@@ -202,10 +205,13 @@ impl<F: Flow, B: IoBuf> Future for Writing<'_, F, B> {
                     Poll::Ready(result) => sent = Some(result),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Queued(claim, _) => match claim.poll_ended(this.fd, cx) {
-                    Poll::Ready(ended) => earlier = ended,
-                    Poll::Pending => return Poll::Pending,
-                },
+                State::Queued(claim, _) => {
+                    let wait = |cx: &mut Context<'_>| claim.poll_ended(this.fd, cx);
+                    match this.watch.wait_for(cx, wait) {
+                        Poll::Ready(ended) => earlier = ended.flatten(),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
                 State::New(_) | State::Finished => {}
             }
             let output = match std::mem::replace(&mut this.state, State::Finished) {

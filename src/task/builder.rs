@@ -53,7 +53,7 @@ impl Builder {
         F::Output: Send + 'static,
     {
         // SAFETY: nothing is borrowed.
-        unsafe { spawn_here(self.name, false, future) }
+        unsafe { spawn_here(self.name, false, Location::caller(), future) }
     }
 
     /// See [`spawn_on`](crate::spawn_on).
@@ -99,6 +99,6 @@ impl Builder {
     {
         // SAFETY: nothing is borrowed; the task stays here, and so does a handle that is not
         // `Send`.
-        unsafe { spawn_here(self.name, true, future) }
+        unsafe { spawn_here(self.name, true, Location::caller(), future) }
     }
 }

@@ -112,25 +112,52 @@ impl<T> Task<T> {
     /// # }
     /// ```
     pub fn cancel(self) -> Cancel<T> {
-        if self.header().join.cancel() {
-            self.wake_to_cancel();
-        }
+        // SAFETY: the handle keeps the task.
+        unsafe { request_cancel(self.header) };
         Cancel { task: self }
     }
 
-    /// Makes the task notice a cancel that has just been set.
-    fn wake_to_cancel(&self) {
+    /// What cancels the task while somebody else has the handle.
+    pub(super) fn canceller(&self) -> Canceller {
+        self.header().join.retain();
+        Canceller(self.header)
+    }
+
+    /// Whether this is the handle of the task that `header` heads.
+    pub(super) fn is_handle_of(&self, header: NonNull<Header>) -> bool {
+        self.header == header
+    }
+
+    /// Leaves a waker, to be woken when the task ends; says whether it has ended already. The
+    /// output stays where it is.
+    pub(super) fn watch(&mut self, waker: &Waker) -> bool {
         let header = self.header();
-        if super::blocking::give_up(self.header) {
-            return;
+        if header.join.snapshot().is_complete() {
+            return true;
         }
         if header.is_here(context::here()) {
-            // SAFETY: we are home, and the handle keeps the task.
-            unsafe { run::wake_here(self.header) };
-        } else if header.join.link() {
-            // SAFETY: we have just claimed the wake node.
-            unsafe { travel::send_wake(self.header) };
+            let previous = header.home.join_waker.take();
+            let waker = match previous {
+                Some(previous) if previous.will_wake(waker) => previous,
+                _ => waker.clone(),
+            };
+            header.home.join_waker.set(Some(waker));
+            return false;
         }
+        // SAFETY: this is the one handle, borrowed exclusively.
+        unsafe { header.join.register(waker) == Registered::Complete }
+    }
+
+    /// The outcome of a task that has ended, where it is; `None` before.
+    pub(super) fn outcome(&mut self) -> Option<&Result<T, TaskError>> {
+        let header = self.header();
+        if !header.join.snapshot().is_complete() {
+            return None;
+        }
+        // SAFETY: the task is complete, and the handle, borrowed exclusively, owns the output.
+        let outcome = unsafe { (header.vtable.output)(self.header) };
+        // SAFETY: null, or an output of this very type, which stays as long as the borrow does.
+        unsafe { outcome.cast::<Result<T, TaskError>>().as_ref() }
     }
 
     /// Blocks the calling thread until the task ends.
@@ -152,7 +179,7 @@ impl<T> Task<T> {
     }
 
     /// Takes the output of a complete task.
-    fn take_output(&mut self) -> Result<T, TaskError> {
+    pub(super) fn take_output(&mut self) -> Result<T, TaskError> {
         let mut output = MaybeUninit::<Result<T, TaskError>>::uninit();
         // SAFETY: the task is complete and the handle owns the output, of this very type; taking
         // it twice panics in there.
@@ -207,24 +234,7 @@ impl<T> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let header = self.header();
-        if header.join.snapshot().is_complete() {
-            return Poll::Ready(self.take_output());
-        }
-        if header.is_here(context::here()) {
-            let previous = header.home.join_waker.take();
-            let waker = match previous {
-                Some(waker) if waker.will_wake(cx.waker()) => waker,
-                _ => cx.waker().clone(),
-            };
-            header.home.join_waker.set(Some(waker));
-            return Poll::Pending;
-        }
-        // SAFETY: this is the one handle, borrowed exclusively.
-        match unsafe { header.join.register(cx.waker()) } {
-            Registered::Waiting => Poll::Pending,
-            Registered::Complete => Poll::Ready(self.take_output()),
-        }
+        if self.watch(cx.waker()) { Poll::Ready(self.take_output()) } else { Poll::Pending }
     }
 }
 
@@ -235,6 +245,50 @@ impl<T> fmt::Debug for Task<T> {
             .field("name", &self.name())
             .field("is_finished", &self.is_finished())
             .finish()
+    }
+}
+
+/// Asks a task to end, and makes it notice.
+///
+/// # Safety
+///
+/// The caller has the handle, or a reference.
+unsafe fn request_cancel(task: NonNull<Header>) {
+    // SAFETY: the caller keeps it.
+    let header = unsafe { task.as_ref() };
+    if !header.join.cancel() || super::blocking::give_up(task) {
+        return;
+    }
+    if header.is_here(context::here()) {
+        // SAFETY: we are home, and the caller keeps the task.
+        unsafe { run::wake_here(task) };
+    } else if header.join.link() {
+        // SAFETY: we have just claimed the wake node.
+        unsafe { travel::send_wake(task) };
+    }
+}
+
+/// A reference to a task, which can cancel it; made by [`Task::canceller`].
+pub(super) struct Canceller(NonNull<Header>);
+
+// SAFETY: the header is `Sync`, and asking for a cancel is done from any thread.
+unsafe impl Send for Canceller {}
+
+impl Canceller {
+    pub(super) fn cancel(self) {
+        // SAFETY: we have a reference.
+        unsafe { request_cancel(self.0) };
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        // SAFETY: we have a reference, and give it up here.
+        let header = unsafe { self.0.as_ref() };
+        if header.join.release() == Release::Free {
+            // SAFETY: we were told to.
+            unsafe { (header.vtable.free)(self.0) };
+        }
     }
 }
 

@@ -33,6 +33,12 @@ pub(super) struct VTable {
     ///
     /// The task is complete, the caller owns the output, and it has not been taken.
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Where the output is, a `Result<T, TaskError>`; null if it has been taken.
+    ///
+    /// # Safety
+    ///
+    /// The task is complete, and the caller owns the output.
+    pub(super) output: unsafe fn(NonNull<Header>) -> *const (),
     /// Drops the output, if it is there, and says what a panic in the task or in that drop was.
     ///
     /// # Safety

@@ -44,9 +44,11 @@
 pub(crate) mod blocking;
 mod builder;
 mod error;
+mod group;
 mod handle;
 pub(crate) mod header;
 mod id;
+pub(crate) mod leavings;
 pub(crate) mod orphan;
 pub(crate) mod queue;
 mod raw;
@@ -59,6 +61,10 @@ mod waker;
 pub use builder::Builder;
 pub(crate) use error::panic_message;
 pub use error::{SpawnError, TaskError};
+pub use group::{
+    Child, GroupError, Scope, TaskGroup, TryScope, scope, scope_with_limit, try_scope,
+    try_scope_with_limit,
+};
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub use id::TaskId;

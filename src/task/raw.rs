@@ -103,6 +103,7 @@ impl<W: Work<T>, T> Types<W, T> {
         poll: poll::<W, T>,
         cancel: cancel::<W, T>,
         take_output: take_output::<W, T>,
+        output: output::<W, T>,
         drop_output: drop_output::<W, T>,
         free: free::<W, T>,
     };
@@ -171,6 +172,17 @@ unsafe fn take_output<W, T>(task: NonNull<Header>, to: *mut ()) {
     let Stage::Output(output) = taken else { panic!("a finished `Task` was polled again") };
     // SAFETY: `to` points to room for just this type.
     unsafe { to.cast::<Result<T, TaskError>>().write(output) };
+}
+
+/// # Safety
+///
+/// See [`VTable::output`].
+unsafe fn output<W, T>(task: NonNull<Header>) -> *const () {
+    // SAFETY: the caller owns the output.
+    match unsafe { stage::<W, T>(task) } {
+        Stage::Output(output) => std::ptr::from_ref(output).cast(),
+        _ => std::ptr::null(),
+    }
 }
 
 /// # Safety

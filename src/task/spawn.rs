@@ -100,7 +100,7 @@ where
 /// # Safety
 ///
 /// What the future and its output borrow outlives the task. If they are not `Send`, `is_local` is
-/// set, and the handle stays on this thread.
+/// set, and the handle stays on this thread, unless the output at least is `Send`.
 ///
 /// # Panics
 ///
@@ -109,9 +109,10 @@ where
 pub(super) unsafe fn spawn_here<F: Future>(
     name: Option<Name>,
     is_local: bool,
+    spawned_at: &'static Location<'static>,
     future: F,
 ) -> Task<F::Output> {
-    let birth = Birth { name, spawned_at: Location::caller(), is_local };
+    let birth = Birth { name, spawned_at, is_local };
     context::with(|local| match local {
         // SAFETY: the caller's promise.
         Some(local) => unsafe { begin(local, raw::allocate_future(future, birth)) },

@@ -3,11 +3,12 @@
 use super::source::Source;
 
 /// Where futures are handed out.
-const FUTURES_IN: [&str; 10] = [
+const FUTURES_IN: [&str; 11] = [
     "src/buf/",
     "src/channel/",
     "src/consume/",
     "src/fs/",
+    "src/future/",
     "src/io/",
     "src/net/",
     "src/op/",
@@ -17,21 +18,31 @@ const FUTURES_IN: [&str; 10] = [
 ];
 
 /// The types of this crate that are futures or streams.
-const FUTURES: [&str; 15] = [
+const FUTURES: &[&str] = &[
     "ForEachSpawn",
     "ForwardTo",
     "Incoming",
+    "Join",
+    "JoinAll",
     "Linked",
     "Multishot",
     "Op",
     "OrWait",
+    "Parallel",
+    "ParallelAll",
+    "Race",
+    "RaceAll",
     "RecvFuture",
     "ReserveFuture",
     "ReserveOwnedFuture",
     "Returning",
+    "Select",
+    "SelectAll",
     "SendFuture",
     "Sleep",
     "Timed",
+    "TryJoin",
+    "TryJoinAll",
     "ZeroCopy",
 ];
 

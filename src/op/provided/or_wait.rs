@@ -10,6 +10,7 @@ use io_uring::squeue;
 use super::Supply;
 use super::single::{ReadPooled, RecvBundle, RecvPooled};
 use crate::op::{Op, Operation};
+use crate::stop::Watch;
 
 mod sealed {
     use super::Supply;
@@ -70,7 +71,7 @@ impl<O: PooledOperation> Op<O> {
     /// # }
     /// ```
     pub fn or_wait(self) -> OrWait<O> {
-        OrWait { flags: self.flags(), state: State::Running(self) }
+        OrWait { flags: self.flags(), state: State::Running(self), watch: Watch::new() }
     }
 }
 
@@ -79,6 +80,7 @@ impl<O: PooledOperation> Op<O> {
 pub struct OrWait<O: PooledOperation> {
     flags: squeue::Flags,
     state: State<O>,
+    watch: Watch,
 }
 
 enum State<O: PooledOperation> {
@@ -109,9 +111,16 @@ impl<O: PooledOperation> Future for OrWait<O> {
                     }
                 }
                 State::Waiting(mut operation) => {
-                    if operation.supply().poll_returned(cx).is_pending() {
-                        this.state = State::Waiting(operation);
-                        return Poll::Pending;
+                    let wait = |cx: &mut Context<'_>| operation.supply().poll_returned(cx);
+                    match this.watch.wait_for(cx, wait) {
+                        Poll::Pending => {
+                            this.state = State::Waiting(operation);
+                            return Poll::Pending;
+                        }
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(operation.finish(Err(error)));
+                        }
+                        Poll::Ready(Ok(())) => {}
                     }
                     let mut again = Op::new(operation);
                     again.add_flags(this.flags);

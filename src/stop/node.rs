@@ -1,0 +1,218 @@
+//! The tree of requests to stop, and those who wait for one.
+//!
+//! # Who owns what
+//!
+//! Whoever can ask for a stop, or looks whether one was asked for, owns the node. A child owns its
+//! parents; a parent knows its children without owning them, and a child takes itself off its
+//! parents' lists when it goes. So a parent that lives long keeps nothing of children that are gone.
+//!
+//! # A stop
+//!
+//! A node is marked under its lock, which guards the list of its children and the line of those who
+//! wait as well. So a child, or one who waits, is either in the list and finds the mark, or comes
+//! later and finds it too. The whole tree is marked first, and only then is anybody woken: who is
+//! woken by the stop of a child finds that of the parent. The children stay in the list, so that a
+//! second stop, which may come while the first is still at it, returns only when all are marked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+
+use crate::line::{Key, Line, Polled, Removed};
+use crate::primitives::atomic::{AtomicBool, Ordering};
+use crate::primitives::{Mutex, lock};
+use crate::wakes::{Wakes, discard};
+
+/// One request to stop, made or not.
+pub(crate) struct Node {
+    /// Written under the lock.
+    is_stopped: AtomicBool,
+    state: Mutex<State>,
+    /// A stop of either is one of this.
+    parents: [Option<Arc<Node>>; 2],
+}
+
+struct State {
+    waiting: Line<(), ()>,
+    /// By address, which nobody else has as long as the child is in the list.
+    children: BTreeMap<usize, Weak<Node>>,
+    /// All that will ever be in the list are marked already.
+    is_spread: bool,
+}
+
+impl Node {
+    pub(crate) fn new() -> Arc<Self> {
+        Self::child_of([None, None])
+    }
+
+    /// A node that is stopped with either parent.
+    pub(crate) fn child_of(parents: [Option<Arc<Self>>; 2]) -> Arc<Self> {
+        let state = State { waiting: Line::new(), children: BTreeMap::new(), is_spread: false };
+        let is_stopped = AtomicBool::new(false);
+        let child = Arc::new(Self { is_stopped, state: Mutex::new(state), parents });
+        for parent in child.parents.iter().flatten() {
+            if !parent.adopt(&child) {
+                child.stop();
+            }
+        }
+        child
+    }
+
+    /// Puts a child into the list, unless this is stopped.
+    fn adopt(&self, child: &Arc<Self>) -> bool {
+        let weak = Arc::downgrade(child);
+        let mut state = lock(&self.state);
+        // Ordering: Relaxed, since it is written under the lock that we have.
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return false;
+        }
+        state.children.insert(Arc::as_ptr(child).addr(), weak);
+        true
+    }
+
+    /// Whether `other` is this one's parent.
+    pub(crate) fn has_parent(&self, other: &Arc<Self>) -> bool {
+        self.parents.iter().flatten().any(|parent| Arc::ptr_eq(parent, other))
+    }
+
+    #[inline]
+    pub(crate) fn is_stopped(&self) -> bool {
+        // Ordering: Acquire, partner of the Release in `mark`: what was done before the stop is
+        // seen by who finds it.
+        self.is_stopped.load(Ordering::Acquire)
+    }
+
+    /// Asks this one and all below to stop; whether nobody had done so before.
+    pub(crate) fn stop(self: &Arc<Self>) -> bool {
+        // Dropped last, and so after every lock.
+        let mut wakes = Wakes::new();
+        let mut next = Vec::new();
+        let is_first = self.mark(&mut wakes, &mut next);
+        while let Some(node) = next.pop() {
+            node.mark(&mut wakes, &mut next);
+        }
+        lock(&self.state).is_spread = true;
+        is_first
+    }
+
+    /// Marks this one, and gives whom to wake and whom to mark next; whether it was not marked yet.
+    fn mark(&self, wakes: &mut Wakes, next: &mut Vec<Arc<Self>>) -> bool {
+        let mut state = lock(&self.state);
+        if state.is_spread {
+            return false;
+        }
+        // Ordering: Release, partner of the Acquire in `is_stopped`.
+        let was_stopped = self.is_stopped.swap(true, Ordering::Release);
+        while let Some(waker) = state.waiting.serve_first(|()| ()) {
+            wakes.push(waker);
+        }
+        next.extend(state.children.values().filter_map(Weak::upgrade));
+        !was_stopped
+    }
+
+    /// Takes a place in line, unless this is stopped.
+    fn line_up(&self, waker: Waker) -> Option<Key> {
+        let mut state = lock(&self.state);
+        // Ordering: Relaxed, since it is written under the lock that we have.
+        if self.is_stopped.load(Ordering::Relaxed) {
+            drop(state);
+            discard(waker);
+            return None;
+        }
+        Some(state.waiting.push_back((), waker))
+    }
+
+    /// Has `waker` woken instead of the one in line; whether the place is kept.
+    fn stay(&self, key: Key, waker: &Waker) -> bool {
+        let polled = lock(&self.state).waiting.poll(key, waker);
+        match polled {
+            Polled::Served(()) => false,
+            Polled::Waiting => true,
+            Polled::WakerChanged => {
+                let other = waker.clone();
+                let other = lock(&self.state).waiting.set_waker(key, other);
+                discard(other);
+                true
+            }
+        }
+    }
+
+    fn leave(&self, key: Key) {
+        let removed = lock(&self.state).waiting.remove(key);
+        if let Removed::Waiting((), waker) = removed {
+            discard(waker);
+        }
+    }
+
+    /// Takes the child with this address off the lists of its parents; gives the parents.
+    fn leave_parents(&mut self, address: usize) -> impl Iterator<Item = Arc<Self>> + use<> {
+        let parents = std::mem::take(&mut self.parents);
+        for parent in parents.iter().flatten() {
+            let weak = lock(&parent.state).children.remove(&address);
+            drop(weak);
+        }
+        parents.into_iter().flatten()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn children(&self) -> usize {
+        lock(&self.state).children.len()
+    }
+}
+
+impl Drop for Node {
+    /// Takes itself off the lists, and frees the parents that nobody else has, one by one: a chain
+    /// of them may be longer than a stack.
+    fn drop(&mut self) {
+        let address = std::ptr::from_ref(self).addr();
+        let mut left: Vec<_> = self.leave_parents(address).collect();
+        while let Some(parent) = left.pop() {
+            let address = Arc::as_ptr(&parent).addr();
+            if let Some(mut parent) = Arc::into_inner(parent) {
+                left.extend(parent.leave_parents(address));
+            }
+        }
+    }
+}
+
+/// One who waits for a stop. If this is forgotten, its entry stays in the line and is woken once.
+pub(crate) struct Waiting {
+    node: Arc<Node>,
+    key: Option<Key>,
+}
+
+impl Waiting {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node, key: None }
+    }
+
+    #[inline]
+    pub(crate) fn is_for(&self, node: &Arc<Node>) -> bool {
+        Arc::ptr_eq(&self.node, node)
+    }
+
+    /// Whether it is stopped; otherwise `waker` is woken when it is.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> bool {
+        if self.node.is_stopped() {
+            return true;
+        }
+        self.key = match self.key {
+            Some(key) => self.node.stay(key, waker).then_some(key),
+            None => self.node.line_up(waker.clone()),
+        };
+        // Whoever is not in line now, or was served meanwhile, finds the mark.
+        self.node.is_stopped()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.node.leave(key);
+        }
+    }
+}
+
+#[cfg(all(test, ringpool_loom))]
+#[path = "models.rs"]
+mod models;

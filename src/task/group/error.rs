@@ -1,0 +1,100 @@
+//! Why a group of tasks that may fail has not given all its outputs.
+
+use std::any::Any;
+use std::{error, fmt, io};
+
+use crate::task::{TaskError, panic_message};
+
+/// Why [`TaskGroup::try_wait_all`](super::TaskGroup::try_wait_all) or
+/// [`try_scope`](crate::task::try_scope) failed: what the first child that failed ended with.
+///
+/// # Examples
+///
+/// ```
+/// use ringpool::task::{GroupError, TaskGroup};
+///
+/// let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let group = TaskGroup::new();
+///     group.spawn(async { Ok::<u32, &str>(1) });
+///     group.spawn(async { Err("no luck") });
+///     match group.try_wait_all().await {
+///         Err(GroupError::Failed(error)) => assert_eq!(error, "no luck"),
+///         other => panic!("{other:?}"),
+///     }
+/// });
+/// ```
+pub enum GroupError<E> {
+    /// A child gave this error.
+    Failed(E),
+    /// A child panicked, with this payload.
+    Panicked(Box<dyn Any + Send + 'static>),
+    /// A child was cancelled by somebody else, or its ring stopped.
+    Cancelled,
+}
+
+impl<E> GroupError<E> {
+    /// The child's own error, if that is what it was.
+    ///
+    /// # Errors
+    ///
+    /// The panic, or the cancel, as the error of a task.
+    pub fn into_failed(self) -> Result<E, TaskError> {
+        match self {
+            Self::Failed(error) => Ok(error),
+            Self::Panicked(payload) => Err(TaskError::Panicked(payload)),
+            Self::Cancelled => Err(TaskError::Cancelled),
+        }
+    }
+}
+
+impl<E> From<TaskError> for GroupError<E> {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Panicked(payload) => Self::Panicked(payload),
+            TaskError::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(f, "a task of the group failed: {error}"),
+            Self::Panicked(payload) => {
+                write!(f, "a task of the group panicked: {}", panic_message(&**payload))
+            }
+            Self::Cancelled => {
+                f.write_str("a task of the group was cancelled, or its ring has stopped")
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+            Self::Panicked(payload) => write!(f, "Panicked({:?})", panic_message(&**payload)),
+            Self::Cancelled => f.write_str("Cancelled"),
+        }
+    }
+}
+
+impl<E: error::Error + 'static> error::Error for GroupError<E> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<GroupError<io::Error>> for io::Error {
+    fn from(error: GroupError<io::Error>) -> Self {
+        match error {
+            GroupError::Failed(error) => error,
+            other => io::Error::other(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What these tests share: a pipe, and knowing when an operation is in the kernel, or back.
+
+use std::future::{Future, poll_fn};
+use std::io::{self, PipeWriter, Write};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::task::Poll;
+
+use ringpool::buf::{BufError, BufResult};
+use ringpool::op::{self, Op, SharedFd};
+use ringpool::stop::{StopSource, with_stop};
+use ringpool::{current, yield_now};
+
+/// An empty pipe.
+pub(crate) fn pipe() -> (SharedFd, PipeWriter) {
+    let (reader, writer) = io::pipe().expect("a pipe can be made");
+    (SharedFd::from(OwnedFd::from(reader)), writer)
+}
+
+/// A read of a pipe, into a buffer that can be told again.
+pub(crate) fn read(pipe: &SharedFd) -> Op<op::Read<Vec<u8>>> {
+    op::read(pipe, Vec::with_capacity(77))
+}
+
+/// Operations of this ring: begun, and ended.
+fn counts() -> (u64, u64) {
+    let metrics = current().expect("in a task").metrics();
+    (metrics.operations_started, metrics.operations_completed)
+}
+
+/// Polls a future for the first time; what it has begun has been submitted then.
+pub(crate) async fn begin<F: Future + Unpin>(future: &mut F) {
+    let (before, _) = counts();
+    assert!(poll_now(future).await.is_none(), "it waits");
+    assert!(counts().0 > before, "an operation was begun");
+    yield_now().await;
+    yield_now().await;
+}
+
+/// One poll.
+pub(crate) async fn poll_now<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Makes something happen that ends operations in the kernel, and waits until `count` have ended.
+pub(crate) async fn completed<R>(count: u64, cause: impl FnOnce() -> R) -> R {
+    let (_, before) = counts();
+    let result = cause();
+    while counts().1 < before + count {
+        yield_now().await;
+    }
+    result
+}
+
+/// Waits until this many operations have been begun on this ring.
+pub(crate) async fn started_since(before: u64, count: u64) {
+    while counts().0 < before + count {
+        yield_now().await;
+    }
+    yield_now().await;
+}
+
+/// Operations begun on this ring so far.
+pub(crate) fn started() -> u64 {
+    counts().0
+}
+
+#[track_caller]
+pub(crate) fn is_cancelled(error: &io::Error) {
+    assert_eq!(error.raw_os_error(), Some(libc::ECANCELED), "{error}");
+}
+
+/// The buffer of what was stopped.
+#[track_caller]
+pub(crate) fn given_back<N: std::fmt::Debug, B: std::fmt::Debug>(result: BufResult<N, B>) -> B {
+    let BufError { error, buffer } = result.expect_err("it was stopped");
+    is_cancelled(&error);
+    buffer
+}
+
+/// Begins `future` in a scope, stops the scope when it is in the kernel, and gives what comes of it.
+pub(crate) async fn stopped_in_the_kernel<F: Future + Unpin>(future: F) -> F::Output {
+    let source = StopSource::new();
+    let mut future = with_stop(source.token(), future);
+    begin(&mut future).await;
+    source.stop();
+    future.await
+}
+
+/// Awaits `future` in a scope that is stopped; no operation may begin.
+pub(crate) async fn refused<F: Future>(future: F) -> F::Output {
+    let source = StopSource::new();
+    source.stop();
+    let before = started();
+    let output = with_stop(source.token(), future).await;
+    assert_eq!(started(), before, "nothing is submitted");
+    output
+}
+
+pub(crate) fn put(writer: &mut PipeWriter, bytes: &[u8]) {
+    writer.write_all(bytes).expect("the pipe has room");
+}
