@@ -9,6 +9,8 @@
 //! how many schedules each run is tried with. Shuttle knows no weak memory: that is loom's part.
 
 mod channels;
+mod groups;
+mod locks;
 mod moves;
 mod rings;
 

@@ -17,7 +17,7 @@ use crate::op::{self, SharedFd};
 use crate::{Channel, Runtime, Task, spawn_on, switch_to, yield_now};
 
 /// Counts on drop.
-struct Guard(Arc<AtomicUsize>);
+pub(super) struct Guard(pub(super) Arc<AtomicUsize>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -26,7 +26,7 @@ impl Drop for Guard {
 }
 
 /// Goes to random rings for ever.
-async fn wander(runtimes: Vec<Runtime>) {
+pub(super) async fn wander(runtimes: Vec<Runtime>) {
     loop {
         switch_to(&runtimes[below(runtimes.len())]).await.expect("the ring runs");
         yield_now().await;
