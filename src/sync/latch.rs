@@ -105,7 +105,7 @@ impl Latch {
     /// assert_eq!(latch.count(), 0);
     /// ```
     pub fn count_down_by(&self, count: usize) {
-        let lower = |word: usize| (word / ONE).saturating_sub(count) * ONE | word & WAITED_FOR;
+        let lower = |word: usize| ((word / ONE).saturating_sub(count) * ONE) | (word & WAITED_FOR);
         // Ordering: Release, with the Acquire of who waits; Acquire, so that who opens the latch,
         // and wakes, comes after all who have counted down.
         let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {

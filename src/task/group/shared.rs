@@ -168,8 +168,7 @@ impl<T: Send + 'static> Shared<T> {
     /// then its own cancel waits for them.
     pub(super) fn give_up(self: &Arc<Self>) {
         let orphan = context::with(|local| {
-            let local = local?;
-            let task = local.current.get()?;
+            let task = local.and_then(|local| local.current.get());
             if self.is_waited_for_by(task) { Orphan::of_current(local) } else { None }
         });
         *lock(&self.orphan) = orphan;
@@ -184,14 +183,15 @@ impl<T: Send + 'static> Shared<T> {
         finished.into_iter().for_each(drop);
     }
 
-    /// Whether children run for which `task` can wait; it cannot if it is one of them.
-    fn is_waited_for_by(&self, task: NonNull<Header>) -> bool {
+    /// Whether children run for which whoever drops the group can wait: not if that is one of them.
+    fn is_waited_for_by(&self, task: Option<NonNull<Header>>) -> bool {
         let book = lock(&self.book);
-        book.running() > 0 && !book.children().any(|child| child.is_handle_of(task))
+        let is_child = |task| book.children().any(|child| child.is_handle_of(task));
+        book.running() > 0 && !task.is_some_and(is_child)
     }
 
     fn tell_who_dropped_the_group(self: &Arc<Self>) {
-        while let Some(orphan) = self.take_orphan() {
+        while let Some(orphan) = self.take_orphan().and_then(Orphan::tell_collector) {
             let settled = context::with(|local| match local {
                 Some(local) => orphan.settle(local),
                 None => match orphan.whereabouts() {
