@@ -47,8 +47,8 @@ struct Inside {
     rings: Vec<Runtime>,
 }
 
-/// Spawns the task on each ring in turn, cancels it from everywhere once it `begun`, and checks that
-/// all `guards` that it made are dropped.
+/// Spawns the task on each ring in turn, cancels it from everywhere once it `begun`, and checks
+/// that all `guards` that it made are dropped.
 fn in_every_way<F>(guards: usize, body: impl Fn(Inside) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -109,6 +109,9 @@ unsafe impl IoBufMut for Watched {
         self.0.capacity()
     }
 
+    /// # Safety
+    ///
+    /// As in the trait.
     unsafe fn set_initialized_len(&mut self, len: usize) {
         // SAFETY: the caller has initialized so many.
         unsafe { self.0.set_len(len) }

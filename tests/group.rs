@@ -12,5 +12,7 @@ mod dropping;
 mod failing;
 #[path = "group/limits.rs"]
 mod limits;
+#[path = "group/scopes.rs"]
+mod scopes;
 #[path = "group/support.rs"]
 mod support;

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use ringpool::buf::{BufferPool, RegisteredBuffers};
 use ringpool::net::{TcpListener, TcpStream};
 use ringpool::op::{self, DirectFd, SharedFd};
+use ringpool::task::{TaskGroup, scope};
 use ringpool::{
     Channel, Doorbell, Pool, Runtime, spawn, spawn_blocking, spawn_on, switch_to, time,
 };
@@ -107,6 +108,36 @@ async fn moves(here: &Runtime, there: &Runtime) {
     assert_eq!(spawn_blocking(move || sum).await.unwrap(), 1225);
 }
 
+/// Groups that end in every way, and a scope.
+async fn groups(there: &Runtime) {
+    for ends in 0..3 {
+        let group = TaskGroup::with_limit(4);
+        for number in 0..20_usize {
+            group.spawn_on(there, async move {
+                if number % 5 == 0 {
+                    time::sleep(Duration::from_secs(3600)).await;
+                }
+                vec![number; 10]
+            });
+        }
+        drop(group.next().await);
+        match ends {
+            0 => group.cancel().await,
+            1 => drop(group),
+            _ => {
+                let waiter = spawn_on(there, async move { group.wait_all().await.len() });
+                ringpool::yield_now().await;
+                assert_eq!(waiter.cancel().await, None);
+            }
+        }
+    }
+    let outputs = scope(async |scope| {
+        let children: Vec<_> = (0..5).map(|number| scope.spawn(async move { number })).collect();
+        futures::future::join_all(children).await
+    });
+    assert_eq!(outputs.await.len(), 5);
+}
+
 /// What is left of so many rounds of everything when their pool has gone.
 fn left_of(rounds: usize, doorbell: Doorbell) -> isize {
     let (descriptors, pinned_before) = (open_descriptors(), pinned());
@@ -119,6 +150,7 @@ fn left_of(rounds: usize, doorbell: Doorbell) -> isize {
             connections(&there).await;
             given_up().await;
             moves(&here, &there).await;
+            groups(&there).await;
         }
     });
     drop((pool, here, there));

@@ -44,6 +44,8 @@ pub(crate) enum Event {
     Next,
     /// That no child runs.
     AllEnded,
+    /// That none runs which was called off.
+    CalledOffEnded,
 }
 
 /// What a wait found.
@@ -51,7 +53,7 @@ pub(crate) enum Event {
 pub(crate) enum Found {
     /// A child that has ended. Whoever is told so takes it, keeps it, or gives it back.
     Child(ChildKey),
-    /// [`Event::Next`]: there is no child. [`Event::AllEnded`]: none runs.
+    /// [`Event::Next`]: there is no child. Else: none runs.
     Nobody,
 }
 
@@ -87,6 +89,8 @@ pub(crate) struct Book<C, S> {
     next_number: u64,
     /// Children that have not ended, those in line included.
     running: usize,
+    /// Those of them that were called off.
+    called_off: usize,
     /// Children that somebody keeps, who gives back all or takes all.
     kept: usize,
     /// Those that have ended and were not handed to anybody.
@@ -104,6 +108,7 @@ pub(crate) struct Book<C, S> {
     is_given_up: bool,
     wait_next: Line<(), Found>,
     wait_all_ended: Line<(), Found>,
+    wait_called_off_ended: Line<(), Found>,
 }
 
 impl<C: Child, S> Book<C, S> {
@@ -113,6 +118,7 @@ impl<C: Child, S> Book<C, S> {
             unused: Vec::new(),
             next_number: 0,
             running: 0,
+            called_off: 0,
             kept: 0,
             finished: VecDeque::new(),
             places,
@@ -123,6 +129,7 @@ impl<C: Child, S> Book<C, S> {
             is_given_up: false,
             wait_next: Line::new(),
             wait_all_ended: Line::new(),
+            wait_called_off_ended: Line::new(),
         }
     }
 
@@ -201,6 +208,7 @@ impl<C: Child, S> Book<C, S> {
         let (had_place, is_unwanted) = (entry.has_place, entry.is_unwanted);
         let was_cancelled = is_unwanted && entry.child.as_mut().is_some_and(Child::was_cancelled);
         self.running -= 1;
+        self.called_off -= usize::from(is_unwanted);
         self.places += usize::from(had_place);
         if is_given_up || was_cancelled {
             effects.gone = self.remove(key);
@@ -208,11 +216,12 @@ impl<C: Child, S> Book<C, S> {
             effects.wakers.extend(self.hand(key, true));
         }
         if self.running == 0 {
-            while let Some(waker) = self.wait_all_ended.serve_first(|()| Found::Nobody) {
-                effects.wakers.push(waker);
-            }
-            effects.is_over = is_given_up;
+            tell_all(&mut self.wait_all_ended, &mut effects.wakers);
         }
+        if self.called_off == 0 {
+            tell_all(&mut self.wait_called_off_ended, &mut effects.wakers);
+        }
+        effects.is_over = is_given_up && self.running == 0;
         effects.wakers.append(&mut self.tell_that_nobody_is_left());
         effects.may_begin = self.may_begin();
         effects
@@ -239,9 +248,7 @@ impl<C: Child, S> Book<C, S> {
     fn tell_that_nobody_is_left(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         if self.is_nobody_left() {
-            while let Some(waker) = self.wait_next.serve_first(|()| Found::Nobody) {
-                wakers.push(waker);
-            }
+            tell_all(&mut self.wait_next, &mut wakers);
         }
         wakers
     }
@@ -260,6 +267,7 @@ impl<C: Child, S> Book<C, S> {
                 None => self.is_nobody_left().then_some(Found::Nobody),
             },
             Event::AllEnded => (self.running == 0).then_some(Found::Nobody),
+            Event::CalledOffEnded => (self.called_off == 0).then_some(Found::Nobody),
         }
     }
 
@@ -267,6 +275,7 @@ impl<C: Child, S> Book<C, S> {
         match event {
             Event::Next => &mut self.wait_next,
             Event::AllEnded => &mut self.wait_all_ended,
+            Event::CalledOffEnded => &mut self.wait_called_off_ended,
         }
     }
 
@@ -369,6 +378,7 @@ impl<C: Child, S> Book<C, S> {
     ) -> (Vec<H>, VecDeque<(ChildKey, S)>) {
         let mut handles = Vec::with_capacity(self.running);
         for entry in self.entries.iter_mut().flatten().filter(|entry| !entry.has_ended) {
+            self.called_off += usize::from(!entry.is_unwanted);
             entry.is_unwanted = true;
             handles.extend(entry.child.as_ref().map(&each));
         }
@@ -402,6 +412,12 @@ impl<C: Child, S> Book<C, S> {
 
     pub(crate) fn children(&self) -> impl Iterator<Item = &C> {
         self.entries.iter().flatten().filter_map(|entry| entry.child.as_ref())
+    }
+}
+
+fn tell_all(line: &mut Line<(), Found>, wakers: &mut Vec<Waker>) {
+    while let Some(waker) = line.serve_first(|()| Found::Nobody) {
+        wakers.push(waker);
     }
 }
 

@@ -139,7 +139,7 @@ fn a_waiter_going_to_sleep_is_woken_by_an_end() {
         loom::model(move || {
             let group = Group::new(usize::MAX);
             let keys = [group.admit(), group.admit()];
-            keys.map(|key| group.place(key));
+            keys.into_iter().for_each(|key| group.place(key));
             let threads = keys.map(|key| {
                 let group = group.clone();
                 thread::spawn(move || group.ended(key))
@@ -150,7 +150,7 @@ fn a_waiter_going_to_sleep_is_woken_by_an_end() {
             } else {
                 assert!(group.next() && group.next() && !group.next());
             }
-            threads.map(|thread| thread.join().unwrap());
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
     }
 }
@@ -206,6 +206,25 @@ fn a_child_in_line_is_begun_once_by_whoever_makes_room() {
         }
         begun += thread.join().unwrap();
         assert_eq!(begun, 1);
+    });
+}
+
+#[test]
+fn a_cancel_waits_for_those_it_called_off_and_for_no_later_one() {
+    loom::model(|| {
+        let group = Group::new(usize::MAX);
+        let key = group.admit();
+        let (_, effects) = lock(&group.0).place(key, Model(true), false);
+        group.act(effects);
+        let (called_off, _) = lock(&group.0).call_off(|_| ());
+        assert_eq!(called_off.len(), 1);
+        let (ender, spawner) = (group.clone(), group.clone());
+        let ender = thread::spawn(move || ender.ended(key));
+        let spawner = thread::spawn(move || spawner.place(spawner.admit()));
+        assert_eq!(block_on(group.wait(Event::CalledOffEnded)), Found::Nobody);
+        ender.join().unwrap();
+        spawner.join().unwrap();
+        assert_eq!(lock(&group.0).len(), 1);
     });
 }
 

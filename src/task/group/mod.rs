@@ -15,6 +15,7 @@
 // operation is, so that whoever cancels the task waits for its children.
 
 mod book;
+mod deliver;
 mod error;
 mod gate;
 mod scope;
@@ -40,8 +41,8 @@ use crate::primitives::lock;
 /// Outcomes come in the order in which the tasks end ([`next`](Self::next)), or all at once in the
 /// order in which they were spawned ([`wait_all`](Self::wait_all)); where the outputs are
 /// `Result`s, [`try_wait_all`](Self::try_wait_all) ends all with the first that fails. A group can
-/// be shared: more tasks may be spawned while somebody waits, also by the tasks themselves, and when
-/// all have ended it is as new.
+/// be shared: more tasks may be spawned while somebody waits, also by the tasks themselves, and
+/// when all have ended it is as new.
 ///
 /// Dropping the group cancels its tasks. It does not wait for them; but if a task drops its group,
 /// then whoever awaits that task's [`cancel`](Task::cancel) finds none of them alive. So a task
@@ -49,8 +50,8 @@ use crate::primitives::lock;
 /// dropping a group that in turn waits for that very task's parent: keep a group with its parent,
 /// and do not hand its last reference down.)
 ///
-/// No panic is lost: who takes the outcome has it, and if nobody does it is said on stderr, as for a
-/// task that was [detached](Task::detach).
+/// No panic is lost: who takes the outcome has it, and if nobody does it is said on stderr, as for
+/// a task that was [detached](Task::detach).
 ///
 /// # Examples
 ///
@@ -88,8 +89,8 @@ impl<T: Send + 'static> TaskGroup<T> {
 
     /// An empty group of which at most `limit` tasks run at once.
     ///
-    /// The others wait in the order in which they were spawned, and begin as earlier ones end. Tasks
-    /// that were [inserted](Self::insert) run already, and do not count.
+    /// The others wait in the order in which they were spawned, and begin as earlier ones end.
+    /// Tasks that were [inserted](Self::insert) run already, and do not count.
     ///
     /// # Panics
     ///
@@ -226,7 +227,8 @@ impl<T: Send + 'static> TaskGroup<T> {
     /// Cancels all tasks of the group, and waits until the future of each has been dropped on the
     /// ring it lives on, and the kernel has given back what it had in flight.
     ///
-    /// Those that never began are dropped too. Tasks that were ended by this leave no outcome; those
+    /// Those that never began are dropped too; those that are spawned meanwhile are not, nor waited
+    /// for. Tasks that were ended by this leave no outcome; those
     /// that had ended before, or gave an output all the same, do: they are to be had by
     /// [`next`](Self::next) and its like. The group can be used again.
     ///
@@ -261,9 +263,9 @@ impl<T: Send + 'static, E: Send + 'static> TaskGroup<Result<T, E>> {
     /// Waits for all tasks, and gives their outputs in the order in which they were spawned; when
     /// one fails, the others are cancelled.
     ///
-    /// Outcomes that were taken before, by [`next`](Self::next), are not among them. After a failure
-    /// the group is empty: what the others had brought until then is dropped, and a panic among that
-    /// is said on stderr.
+    /// Outcomes that were taken before, by [`next`](Self::next), are not among them. After a
+    /// failure the group is empty: what the others had brought until then is dropped, and a panic
+    /// among that is said on stderr.
     ///
     /// # Errors
     ///

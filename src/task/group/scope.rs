@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use super::TaskGroup;
+use super::deliver::Deliver;
 use super::shared::{Shared, wake_all};
 use super::spawn::needs_a_ring;
 use crate::channel::{Channel, Receiver};
@@ -20,6 +21,7 @@ use crate::primitives::lock;
 use crate::runtime::Runtime;
 use crate::task::TaskError;
 use crate::task::blocking::Job;
+use crate::task::run::dispose_of;
 
 /// Runs `body`, which may spawn tasks, and ends when it and all of them have ended.
 ///
@@ -31,7 +33,7 @@ use crate::task::blocking::Job;
 /// | `body` panics | are cancelled and waited for | goes on with the panic |
 /// | a task panics | the others and `body` are cancelled and waited for | goes on with that panic |
 /// | the scope is dropped | are cancelled | |
-/// | its task is cancelled | are cancelled | [`cancel`](super::Task::cancel) waits for them |
+/// | its task is cancelled | are cancelled | [`cancel`](crate::Task::cancel) waits for them |
 ///
 /// A value that says that something failed is a value: see [`try_scope`]. The task's futures own
 /// what they use (`'static`), unlike the threads of [`std::thread::scope`]: a future of this
@@ -68,7 +70,11 @@ use crate::task::blocking::Job;
 /// });
 /// assert_eq!(sum, 3);
 /// ```
-pub async fn scope<R>(body: impl AsyncFnOnce(Scope) -> R) -> R {
+pub async fn scope<B, F>(body: B) -> F::Output
+where
+    B: FnOnce(Scope) -> F,
+    F: Future,
+{
     never_fails(run(TaskGroup::new(), |shared| body(Scope { shared }), Ok).await)
 }
 
@@ -100,7 +106,11 @@ pub async fn scope<R>(body: impl AsyncFnOnce(Scope) -> R) -> R {
 /// }));
 /// assert_eq!(lens.unwrap().len(), 3);
 /// ```
-pub async fn scope_with_limit<R>(limit: usize, body: impl AsyncFnOnce(Scope) -> R) -> R {
+pub async fn scope_with_limit<B, F>(limit: usize, body: B) -> F::Output
+where
+    B: FnOnce(Scope) -> F,
+    F: Future,
+{
     never_fails(run(TaskGroup::with_limit(limit), |shared| body(Scope { shared }), Ok).await)
 }
 
@@ -132,9 +142,12 @@ pub async fn scope_with_limit<R>(limit: usize, body: impl AsyncFnOnce(Scope) -> 
 /// }));
 /// assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::NotFound);
 /// ```
-pub async fn try_scope<R, E: Send + 'static>(
-    body: impl AsyncFnOnce(TryScope<E>) -> Result<R, E>,
-) -> Result<R, E> {
+pub async fn try_scope<B, F, R, E>(body: B) -> Result<R, E>
+where
+    B: FnOnce(TryScope<E>) -> F,
+    F: Future<Output = Result<R, E>>,
+    E: Send + 'static,
+{
     run(TaskGroup::new(), |shared| body(TryScope { shared }), |outcome| outcome).await
 }
 
@@ -151,10 +164,12 @@ pub async fn try_scope<R, E: Send + 'static>(
 /// # Cancel safety
 ///
 /// As for [`scope`].
-pub async fn try_scope_with_limit<R, E: Send + 'static>(
-    limit: usize,
-    body: impl AsyncFnOnce(TryScope<E>) -> Result<R, E>,
-) -> Result<R, E> {
+pub async fn try_scope_with_limit<B, F, R, E>(limit: usize, body: B) -> Result<R, E>
+where
+    B: FnOnce(TryScope<E>) -> F,
+    F: Future<Output = Result<R, E>>,
+    E: Send + 'static,
+{
     run(TaskGroup::with_limit(limit), |shared| body(TryScope { shared }), |outcome| outcome).await
 }
 
@@ -181,16 +196,16 @@ async fn run<B: Future, R, E: Send + 'static>(
 ) -> Result<R, E> {
     let tasks = &group.shared;
     wake_all(lock(&tasks.book).await_more(true));
-    let failure = {
-        // Dropped at the end of this block, before the tasks are waited for.
-        let mut body = pin!(until_failure(tasks, body(tasks.clone())));
-        match body.as_mut().await.and_then(|value| outcome(value).map_err(Failure::Error)) {
-            Ok(value) => match until_all_ended(tasks).await {
-                Ok(()) => return Ok(value),
-                Err(failure) => failure,
-            },
+    let ended = match catch_unwind(AssertUnwindSafe(|| body(tasks.clone()))) {
+        Ok(body) => until_failure(tasks, body).await,
+        Err(payload) => Err(Failure::Panic(payload)),
+    };
+    let failure = match ended.and_then(|value| outcome(value).map_err(Failure::Error)) {
+        Ok(value) => match until_all_ended(tasks).await {
+            Ok(()) => return Ok(value),
             Err(failure) => failure,
-        }
+        },
+        Err(failure) => failure,
     };
     lock(&tasks.book).close();
     tasks.cancel().await;
@@ -200,23 +215,35 @@ async fn run<B: Future, R, E: Send + 'static>(
     }
 }
 
-/// Runs `body` until it ends, or a task fails.
+/// Runs `body` until it ends, or a task fails, and drops it.
 async fn until_failure<B: Future, E: Send + 'static>(
     tasks: &Arc<Tasks<E>>,
     body: B,
 ) -> Result<B::Output, Failure<E>> {
     let mut failure = pin!(first_failure(tasks));
-    let mut body = pin!(body);
-    poll_fn(|cx| {
+    let mut body = pin!(Some(body));
+    let ended = poll_fn(|cx| {
         if let Poll::Ready(Some(failure)) = failure.as_mut().poll(cx) {
             return Poll::Ready(Err(failure));
         }
-        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+        let body = body.as_mut().as_pin_mut().expect("it is dropped below");
+        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
             Ok(polled) => polled.map(Ok),
             Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),
         }
-    })
-    .await
+    });
+    let ended = ended.await;
+    match catch_unwind(AssertUnwindSafe(|| body.set(None))) {
+        Ok(()) => ended,
+        // It must not pass by the tasks.
+        Err(payload) => Err(match ended {
+            Err(Failure::Panic(first)) => {
+                dispose_of(payload);
+                Failure::Panic(first)
+            }
+            _ => Failure::Panic(payload),
+        }),
+    }
 }
 
 /// Waits for all tasks, those included that they spawn; then the scope takes no more.
@@ -265,7 +292,7 @@ impl Scope {
         F::Output: Send + 'static,
     {
         needs_a_ring("spawn", "scope.spawn_on(&runtime, …)");
-        self.shared.spawn_child(None, Location::caller(), async move { Ok(future.await) })
+        self.shared.spawn_child(None, Location::caller(), future, Ok)
     }
 
     /// Spawns a task of the scope on the ring of `runtime`, from any thread.
@@ -275,8 +302,7 @@ impl Scope {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let future = async move { Ok(future.await) };
-        self.shared.spawn_child(Some(runtime), Location::caller(), future)
+        self.shared.spawn_child(Some(runtime), Location::caller(), future, Ok)
     }
 
     /// Runs `closure` as a task of the scope on a thread for blocking work; once it has begun it
@@ -325,7 +351,7 @@ impl<E: Send + 'static> TryScope<E> {
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         needs_a_ring("spawn", "scope.spawn_on(&runtime, …)");
-        self.shared.spawn_child(None, Location::caller(), future)
+        self.shared.spawn_child(None, Location::caller(), future, |outcome| outcome)
     }
 
     /// Spawns a task of the scope on the ring of `runtime`, from any thread.
@@ -335,7 +361,7 @@ impl<E: Send + 'static> TryScope<E> {
         T: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        self.shared.spawn_child(Some(runtime), Location::caller(), future)
+        self.shared.spawn_child(Some(runtime), Location::caller(), future, |outcome| outcome)
     }
 
     /// Runs `closure` as a task of the scope on a thread for blocking work; once it has begun it
@@ -376,16 +402,14 @@ impl<E: Send + 'static> Tasks<E> {
         runtime: Option<&Runtime>,
         spawned_at: &'static Location<'static>,
         future: F,
+        judge: fn(F::Output) -> Result<T, E>,
     ) -> Child<T>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, E>> + Send + 'static,
+        F: Future + Send + 'static,
     {
         let (sender, output) = Channel::bounded(1).split();
-        let future = async move {
-            // Whoever does not want the output has dropped the child's handle.
-            future.await.map(|value| drop(sender.try_send(value)))
-        };
+        let future = Deliver::new(future, sender, judge);
         match runtime {
             None => self.spawn_here(spawned_at, future),
             Some(runtime) => self.spawn_on(runtime, spawned_at, future),

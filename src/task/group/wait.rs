@@ -122,7 +122,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Asks all children to end, waits until they have, and forgets them.
     pub(super) async fn cancel(&self) {
         self.cancel_all();
-        self.all_ended().await;
+        Wait::new(self, Event::CalledOffEnded).await;
     }
 }
 
