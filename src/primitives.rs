@@ -27,6 +27,8 @@ mod chosen {
     pub(crate) use shuttle::sync::Arc;
     pub(crate) use shuttle::sync::Mutex;
     pub(crate) use shuttle::sync::MutexGuard;
+    pub(crate) use shuttle::sync::RwLock;
+    pub(crate) use shuttle::sync::RwLockReadGuard;
     pub(crate) use shuttle::sync::atomic;
     pub(crate) use shuttle::thread::yield_now;
     pub(crate) use shuttle::thread_local;

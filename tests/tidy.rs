@@ -244,9 +244,9 @@ fn unsafe_function_states_its_demands(source: &Source) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// A file of loom models is a test that stands beside what it models.
+/// A file of loom models is a test that stands beside what it models; so is a run of shuttle's.
 fn is_model(source: &Source) -> bool {
-    source.path.ends_with("models.rs")
+    source.path.ends_with("models.rs") || source.path.starts_with("src/shuttle_runs/")
 }
 
 /// Tells a declaration from the type of a function pointer, which has no name.

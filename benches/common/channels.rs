@@ -88,3 +88,47 @@ pub(crate) fn tokio_one_way(iterations: u64) -> Cost {
         watch.stop()
     })
 }
+
+/// The same without a limit: the sender never waits.
+pub(crate) fn ringpool_one_way_unbounded(iterations: u64) -> Cost {
+    let pool = pool(2, Waiting::Default);
+    let (sender, receiver) = Channel::unbounded().split();
+    let producer = spawn_on(&pool.runtime(1), async move {
+        for number in 0..WARM_UP + iterations {
+            sender.try_send(number).expect("somebody receives");
+        }
+    });
+    let cost = pool.block_on(async {
+        for _ in 0..WARM_UP {
+            black_box(receiver.recv().await.expect("somebody sends"));
+        }
+        let watch = Stopwatch::start();
+        for _ in 0..iterations {
+            black_box(receiver.recv().await.expect("somebody sends"));
+        }
+        watch.stop()
+    });
+    producer.wait().expect("it ends");
+    cost
+}
+
+/// Two current-thread runtimes: the same.
+pub(crate) fn tokio_one_way_unbounded(iterations: u64) -> Cost {
+    let neighbour = TokioNeighbour::start();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    neighbour.handle.spawn(async move {
+        for number in 0..WARM_UP + iterations {
+            sender.send(number).expect("somebody receives");
+        }
+    });
+    on_tokio(async move {
+        for _ in 0..WARM_UP {
+            black_box(receiver.recv().await.expect("somebody sends"));
+        }
+        let watch = Stopwatch::start();
+        for _ in 0..iterations {
+            black_box(receiver.recv().await.expect("somebody sends"));
+        }
+        watch.stop()
+    })
+}

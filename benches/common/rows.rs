@@ -233,6 +233,16 @@ const ROWS: &[Row] = &[
         notes: &[1],
     },
     Row {
+        name: "unbounded channel between rings, one way, a message",
+        operations: 1,
+        contenders: &[
+            ringpool(channels::ringpool_one_way_unbounded),
+            tokio(channels::tokio_one_way_unbounded),
+        ],
+        goal: Goal::AheadOfTokio,
+        notes: &[1],
+    },
+    Row {
         name: "`spawn_blocking` and await, warm",
         operations: 1,
         contenders: &[

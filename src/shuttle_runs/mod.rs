@@ -2,13 +2,15 @@
 //!
 //! Shuttle runs all threads of such a run, one at a time, on one thread of the system, and switches
 //! at each access to what `primitives.rs` has. So the rings here are real ones, with the loop of
-//! `worker.rs`; only their wait for the kernel lets another thread go on (`Ring::wait`). A wake that
-//! is lost shows as a deadlock, or, if something is in the kernel, as a run of too many steps.
+//! `worker.rs`; only their wait for the kernel lets another thread go on (`Ring::wait`). A wake
+//! that is lost shows as a deadlock, or, if something is in the kernel, as a run of too many steps.
 //!
 //! A run that fails prints its schedule, which `shuttle::replay` repeats. `RINGPOOL_SCHEDULES` says
 //! how many schedules each run is tried with. Shuttle knows no weak memory: that is loom's part.
 
 mod channels;
+mod groups;
+mod locks;
 mod moves;
 mod rings;
 

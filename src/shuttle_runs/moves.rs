@@ -17,7 +17,7 @@ use crate::op::{self, SharedFd};
 use crate::{Channel, Runtime, Task, spawn_on, switch_to, yield_now};
 
 /// Counts on drop.
-struct Guard(Arc<AtomicUsize>);
+pub(super) struct Guard(pub(super) Arc<AtomicUsize>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -26,7 +26,7 @@ impl Drop for Guard {
 }
 
 /// Goes to random rings for ever.
-async fn wander(runtimes: Vec<Runtime>) {
+pub(super) async fn wander(runtimes: Vec<Runtime>) {
     loop {
         switch_to(&runtimes[below(runtimes.len())]).await.expect("the ring runs");
         yield_now().await;
@@ -41,19 +41,22 @@ fn a_task_that_moves_while_it_is_woken_from_two_sides_notices() {
         let rings = Rings::new(2);
         let (items, receiver) = Channel::bounded(1).split();
         let (wakers, strangers) = Channel::bounded(1).split();
-        let there = rings.runtimes[1].clone();
+        let runtimes = rings.runtimes.clone();
         let task = rings.runtimes[0].spawn(async move {
             let mut receive = Box::pin(receiver.recv());
             poll_fn(|cx| Poll::Ready(wakers.try_send(cx.waker().clone()))).await.expect("room");
             let polled = poll_fn(|cx| Poll::Ready(receive.as_mut().poll(cx))).await;
-            switch_to(&there).await.expect("the ring runs");
+            for hop in 0..5 {
+                switch_to(&runtimes[hop % 2]).await.expect("the ring runs");
+            }
             match polled {
                 Poll::Ready(item) => item,
                 Poll::Pending => receive.await,
             }
         });
         let stranger = thread::spawn(move || {
-            block_on(strangers.recv()).expect("a waker").wake();
+            let waker = block_on(strangers.recv()).expect("a waker");
+            (0..4).for_each(|_| waker.wake_by_ref());
         });
         let sender = thread::spawn(move || block_on(items.send(7)));
         assert_eq!(block_on(task).expect("it ends"), Ok(7));

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringpool::op::{self, SharedFd};
+use ringpool::task::TaskGroup;
 use ringpool::{Runtime, Task, spawn_blocking, spawn_on, switch_to, yield_now};
 
 use crate::common::*;
 use crate::network::Random;
-use crate::world::{World, shared};
+use crate::world::{PERMITS, World, shared};
 
 /// So long does no test last.
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -36,7 +37,7 @@ pub(crate) fn spawn(runtime: &Runtime, world: &Arc<World>, random: &mut Random) 
 }
 
 async fn wait(world: &Arc<World>, mut random: Random) {
-    match random.below(17) {
+    match random.below(21) {
         0 => read_own_pipe().await,
         1 => drop(op::poll_add(&world.silent, libc::POLLIN).await),
         2 => drop(op::timeout(FOR_EVER).await),
@@ -50,6 +51,10 @@ async fn wait(world: &Arc<World>, mut random: Random) {
         13 => peers(&mut random).await,
         14 => spawn_blocking(std::thread::yield_now).await.expect("it does not panic"),
         15 => busy().await,
+        16 => lock(world).await,
+        17 => take_permits(world, &mut random).await,
+        18 => world.signal.notified().await,
+        19 => group(world).await,
         _ => several(world).await,
     }
 }
@@ -131,6 +136,40 @@ async fn busy() {
         op::nop().await.expect("nothing can be done");
         yield_now().await;
     }
+}
+
+/// Holds the lock for a while, again and again: nobody else may have it meanwhile.
+async fn lock(world: &World) {
+    for _ in 0..10 {
+        let mut guard = world.lock.lock().await;
+        let before = *guard;
+        *guard += 1;
+        yield_now().await;
+        assert_eq!(*guard, before + 1, "two hold the lock");
+    }
+}
+
+async fn take_permits(world: &World, random: &mut Random) {
+    for _ in 0..10 {
+        let count = 1 + random.below(PERMITS) as u32;
+        let permits = world.permits.acquire_many(count).await.expect("it is open");
+        yield_now().await;
+        drop(permits);
+        world.signal.notify_one();
+    }
+}
+
+/// Waits for children on all rings that never end by themselves.
+async fn group(world: &Arc<World>) {
+    let group = TaskGroup::new();
+    for runtime in &world.runtimes {
+        let (guard, silent) = (world.ledger.begin(), world.silent.clone());
+        group.spawn_on(runtime, async move {
+            let _guard = guard;
+            let _ = op::read(&silent, vec![0; 8]).await;
+        });
+    }
+    group.wait_all().await;
 }
 
 /// An operation, a timer and a place in a line at once.

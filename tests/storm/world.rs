@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use ringpool::net::TcpListener;
 use ringpool::op::SharedFd;
+use ringpool::sync::{Mutex, Notify, Semaphore};
 use ringpool::{Channel, Pool, Runtime};
 
 use crate::common::*;
 
 /// Items that one task sends at most.
 const ITEMS_OF_A_TASK: usize = 3;
+
+/// Permits there are.
+pub(crate) const PERMITS: usize = 4;
 
 /// What all tasks know.
 pub(crate) struct World {
@@ -24,6 +28,9 @@ pub(crate) struct World {
     pub(crate) silent: SharedFd,
     _writer: PipeWriter,
     pub(crate) items: Channel<Item>,
+    pub(crate) lock: Mutex<u64>,
+    pub(crate) permits: Semaphore,
+    pub(crate) signal: Notify,
     pub(crate) ledger: Arc<Ledger>,
 }
 
@@ -38,12 +45,17 @@ impl World {
             silent: shared(reader),
             _writer: writer,
             items: Channel::bounded(4),
+            lock: Mutex::new(0),
+            permits: Semaphore::new(PERMITS),
+            signal: Notify::new(),
             ledger: Arc::new(Ledger::new(tasks * ITEMS_OF_A_TASK)),
         }
     }
 
-    /// Takes what is left in the channel; the rest goes.
+    /// Takes what is left in the channel, and looks whether the locks are free; the rest goes.
     pub(crate) fn end(self) {
+        assert!(self.lock.try_lock().is_ok(), "the lock is lost");
+        assert_eq!(self.permits.available_permits(), PERMITS, "permits are lost");
         while let Ok(item) = self.items.try_recv() {
             self.ledger.received(&item);
         }

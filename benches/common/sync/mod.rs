@@ -10,7 +10,7 @@ use super::runtimes::{TokioNeighbour, Waiting, on_tokio, pool};
 #[path = "."]
 mod on_ringpool {
     pub(super) mod names {
-        pub(crate) use super::super::ringpool_channel::{oneshot, watch};
+        pub(crate) use super::super::ringpool_channel::{broadcast, oneshot, watch};
         pub(crate) use super::super::ringpool_sync::{Mutex, Notify, Semaphore};
         pub(crate) use ringpool::Task as Handle;
 
@@ -27,7 +27,7 @@ mod on_ringpool {
 #[allow(clippy::duplicate_mod, reason = "that it is the same file is what makes it comparable")]
 mod on_tokio_runtime {
     pub(super) mod names {
-        pub(crate) use tokio::sync::{Mutex, Notify, Semaphore, oneshot, watch};
+        pub(crate) use tokio::sync::{Mutex, Notify, Semaphore, broadcast, oneshot, watch};
         pub(crate) use tokio::task::JoinHandle as Handle;
 
         /// The other thread.
@@ -40,10 +40,10 @@ mod on_tokio_runtime {
 
 /// Two rings against two current-thread runtimes, on the same two processors.
 macro_rules! contenders {
-    ($work:ident($($argument:expr),*)) => {
+    ($waiting:expr, $work:ident($($argument:expr),*)) => {
         &[
             ringpool(|count| {
-                let pool = pool(2, Waiting::Default);
+                let pool = pool(2, $waiting);
                 let there = pool.runtime(1);
                 pool.block_on(on_ringpool::work::$work(there, $($argument,)* count))
             }),
@@ -61,9 +61,18 @@ macro_rules! row {
         Row {
             name: $name,
             operations: $operations,
-            contenders: contenders!($work($($argument),*)),
+            contenders: contenders!(Waiting::Default, $work($($argument),*)),
             goal: Goal::AheadOfTokio,
             notes: &[1],
+        }
+    };
+    ($name:literal, asleep, $operations:expr, $work:ident($($argument:expr),*)) => {
+        Row {
+            name: concat!($name, ", asleep"),
+            operations: $operations,
+            contenders: contenders!(Waiting::Asleep, $work($($argument),*)),
+            goal: Goal::AheadOfTokio,
+            notes: &[1, 3],
         }
     };
 }
@@ -83,4 +92,8 @@ pub(crate) const ROWS: &[Row] = &[
     row!("oneshot between two threads, round trip", 1, oneshot_across()),
     row!("watch between two threads, round trip", 1, watch_across()),
     row!("Notify between two threads, round trip", 1, notify_across()),
+    row!("broadcast to one on the other thread, a message", 256, broadcast_across(1)),
+    row!("broadcast to one on the other thread, a message", asleep, 256, broadcast_across(1)),
+    row!("broadcast to four on two threads, a message", 256, broadcast_across(4)),
+    row!("broadcast to four on two threads, a message", asleep, 256, broadcast_across(4)),
 ];

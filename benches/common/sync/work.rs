@@ -3,10 +3,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::names::{Handle, Mutex, Notify, Semaphore, There, oneshot, watch};
+use super::names::{Handle, Mutex, Notify, Semaphore, There, broadcast, oneshot, watch};
 use crate::common::measure::{Cost, Stopwatch, repeat};
 
 const WARM_UP: u64 = 1_000;
+/// Messages that a sender sends before it waits until all have them.
+const BURST: u64 = 256;
 
 pub(crate) async fn lock_alone(_: There, iterations: u64) -> Cost {
     let mutex = Arc::new(Mutex::new(0u64));
@@ -179,5 +181,45 @@ pub(crate) async fn notify_across(there: There, iterations: u64) -> Cost {
     });
     let cost = cost.await;
     assert_eq!(echo.await.expect("it ends"), WARM_UP + iterations);
+    cost
+}
+
+/// To so many, every second one on this thread, but a single one on the other.
+pub(crate) async fn broadcast_across(there: There, receivers: u32, iterations: u64) -> Cost {
+    let (sender, first) = broadcast::channel(BURST as usize);
+    drop(first);
+    let all_have_it = Arc::new(Semaphore::new(0));
+    let receive = || {
+        let (mut receiver, all_have_it) = (sender.subscribe(), all_have_it.clone());
+        async move {
+            let mut sum = 0u64;
+            for _ in 0..iterations {
+                for _ in 0..BURST {
+                    sum += receiver.recv().await.expect("it is not too slow");
+                }
+                all_have_it.add_permits(1);
+            }
+            sum
+        }
+    };
+    let on_this_thread = receivers / 2;
+    let others: Vec<Handle<u64>> =
+        (on_this_thread..receivers).map(|_| there.spawn(receive())).collect();
+    let here = futures::future::join_all((0..on_this_thread).map(|_| receive()));
+    let watch = Stopwatch::start();
+    let send = async {
+        for _ in 0..iterations {
+            for number in 0..BURST {
+                sender.send(number).expect("somebody receives");
+            }
+            all_have_it.acquire_many(receivers).await.expect("it is open").forget();
+        }
+    };
+    let (mut sums, ()) = futures::future::join(here, send).await;
+    for other in others {
+        sums.push(other.await.expect("it ends"));
+    }
+    let cost = watch.stop();
+    assert_eq!(sums, vec![iterations * (BURST * (BURST - 1) / 2); receivers as usize]);
     cost
 }

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::primitives::lock;
+use crate::primitives::{Mutex, lock};
 use crate::task::run;
 
 /// Opened once, by the group.
