@@ -286,12 +286,15 @@ pub struct PolledTurn {
 
 impl PolledTurn {
     /// Runs `poll` in a turn, which ends when that is ready.
-    fn poll<T>(
+    fn poll<T, P>(
         &mut self,
         shared: &'static Shared,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&Stream<InCompany>, &mut Vec<u8>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        poll: P,
+    ) -> Poll<io::Result<T>>
+    where
+        P: FnOnce(&Stream<InCompany>, &mut Vec<u8>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    {
         if self.turn.is_none() {
             let waiting = self.waiting.get_or_insert_with(|| shared.turn.recv());
             // It fails only for a channel that is closed, which this one never is.

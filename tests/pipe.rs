@@ -262,7 +262,7 @@ fn named_pipes_are_opened_when_the_other_end_is() {
         let pool = Pool::new(2);
         let there = pool.runtime(1);
         pool.block_on(async {
-            // On Linux 6.1 each may take the five seconds after which an idle kernel worker looks up.
+            // On Linux 6.1 each may take the five seconds after which an idle kernel worker looks.
             for round in 0..rounds(20) {
                 let (reader, writer) = if round % 2 == 0 {
                     let writer = run_on(&there, pipe::open_writer(&path));

@@ -70,7 +70,7 @@ fn whoever_wins_no_byte_is_lost() {
             let thread = ringpool::spawn_blocking({
                 let (source, mut writer) = (source.clone(), writer.try_clone().unwrap());
                 move || {
-                    if byte[0] % 2 == 0 {
+                    if byte[0].is_multiple_of(2) {
                         put(&mut writer, &byte);
                         source.stop();
                     } else {

@@ -83,11 +83,11 @@ fn a_panic_in_a_scope_leaves_none_behind() {
     source.stop();
     Pool::new(1).block_on(async {
         let panics = with_stop(source.token(), async { panic_on_purpose("inside") });
-        AssertUnwindSafe(panics).catch_unwind().await.map(|()| ()).unwrap_err();
+        AssertUnwindSafe(panics).catch_unwind().await.unwrap_err();
         assert!(!is_stopped());
         let panics = shield(async { panic_on_purpose("inside") });
         let caught = with_stop(source.token(), async {
-            AssertUnwindSafe(panics).catch_unwind().await.map(|()| ()).unwrap_err();
+            AssertUnwindSafe(panics).catch_unwind().await.unwrap_err();
             is_stopped()
         });
         assert!(caught.await);

@@ -74,7 +74,7 @@ pub(crate) fn given_back<N: std::fmt::Debug, B: std::fmt::Debug>(result: BufResu
     buffer
 }
 
-/// Begins `future` in a scope, stops the scope when it is in the kernel, and gives what comes of it.
+/// Begins `future` in a scope, stops the scope when it is in the kernel, and gives the outcome.
 pub(crate) async fn stopped_in_the_kernel<F: Future + Unpin>(future: F) -> F::Output {
     let source = StopSource::new();
     let mut future = with_stop(source.token(), future);
