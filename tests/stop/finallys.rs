@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::common::*;
 use crate::support::*;
 use futures::FutureExt;
+use ringpool::future::OneOf2;
 use ringpool::stop::{StopSource, StopToken, finally, with_stop, with_timeout};
 use ringpool::time::sleep;
 use ringpool::{Pool, spawn, spawn_local, switch_to, yield_now};
@@ -339,7 +340,7 @@ fn a_race_waits_for_the_cleanup_of_who_lost() {
             loses.await;
             8
         };
-        assert_eq!(ringpool::future::race((wins, loses)).await.into_inner(), 7);
+        assert_eq!(ringpool::future::race((wins, loses)).await, OneOf2::First(7));
         assert_eq!(done.get(), 1);
     });
 }
