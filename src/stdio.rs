@@ -297,10 +297,12 @@ impl PolledTurn {
     {
         if self.turn.is_none() {
             let waiting = self.waiting.get_or_insert_with(|| shared.turn.recv());
-            // It fails only for a channel that is closed, which this one never is.
-            let _ = ready!(self.watch.wait_for(cx, |cx| Pin::new(waiting).poll(cx)))?;
+            let ended = ready!(self.watch.wait_for(cx, |cx| Pin::new(waiting).poll(cx)));
+            // Also if the scope is stopped: others wait behind us.
             self.waiting = None;
             self.watch.rest();
+            // It fails only for a channel that is closed, which this one never is.
+            let _ = ended?;
             self.turn = Some(Turn(&shared.turn));
         }
         let ended = ready!(poll(&shared.stream, &mut self.spare, cx));
@@ -369,3 +371,31 @@ macro_rules! a_handle {
 }
 
 a_handle! { Stdin Stdout Stderr }
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+    use crate::stop::{StopSource, with_stop};
+    use std::task::Waker;
+
+    #[test]
+    fn who_is_stopped_while_it_waits_for_a_turn_gives_its_place_up() {
+        let turn = Channel::bounded(1);
+        let fd = SharedFd::from(OwnedFd::from(std::io::pipe().expect("a pipe can be made").1));
+        let shared: &Shared = Box::leak(Box::new(Shared { stream: Stream::new(fd), turn }));
+        let source = StopSource::new();
+        let (mut first, mut second) = (PolledTurn::default(), PolledTurn::default());
+        let poll = |turn: &mut PolledTurn, source: &StopSource| {
+            let mut cx = Context::from_waker(Waker::noop());
+            let polled =
+                std::future::poll_fn(|cx| turn.poll(shared, cx, |_, _, _| Poll::Ready(Ok(()))));
+            std::pin::pin!(with_stop(source.token(), polled)).as_mut().poll(&mut cx)
+        };
+        assert!(poll(&mut first, &source).is_pending());
+        assert!(poll(&mut second, &StopSource::new()).is_pending());
+        source.stop();
+        assert!(matches!(poll(&mut first, &source), Poll::Ready(Err(_))));
+        drop(Turn(&shared.turn));
+        assert!(matches!(poll(&mut second, &StopSource::new()), Poll::Ready(Ok(()))));
+    }
+}

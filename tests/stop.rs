@@ -4,6 +4,8 @@
 //! Tests that count descriptors run one after the other.
 
 mod common;
+#[path = "stop/fairness.rs"]
+mod fairness;
 #[path = "stop/finallys.rs"]
 mod finallys;
 #[path = "stop/limits.rs"]

@@ -1,5 +1,6 @@
 //! Calls for which io_uring has no operation, on threads that may block.
 
+use std::future::poll_fn;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -17,9 +18,7 @@ where
     if crate::current().is_none() {
         return Err(not_on_a_ring());
     }
-    if stop::is_stopped() {
-        return Err(stop::cancelled());
-    }
+    poll_fn(|cx| stop::poll_running(cx)).await?;
     crate::spawn_blocking(call).await?
 }
 

@@ -10,7 +10,7 @@
 //! future, if the thread was quicker. The next lock of the file begins after that.
 
 use std::fs::TryLockError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -187,9 +187,7 @@ impl File {
         if crate::current().is_none() {
             return Err(TryLockError::Error(not_on_a_ring()));
         }
-        if stop::is_stopped() {
-            return Err(TryLockError::Error(stop::cancelled()));
-        }
+        poll_fn(|cx| stop::poll_running(cx)).await.map_err(TryLockError::Error)?;
         Trying::begin(self.shared_fd(), request, claim).await
     }
 }

@@ -96,8 +96,8 @@ impl ReadDir {
                 let directory = self.directory.clone();
                 return Poll::Ready(Ok(Some(DirEntry { directory, found })));
             }
-            if self.reading.is_none() && stop::is_stopped() {
-                return Poll::Ready(Err(stop::cancelled()));
+            if self.reading.is_none() {
+                ready!(stop::poll_running(cx))?;
             }
             let batch = ready!(self.poll_batch(cx));
             self.reading = None;

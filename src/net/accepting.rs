@@ -253,7 +253,7 @@ impl<'a> Acceptor<'a> {
         let mut begun_now = false;
         if !matches!(self.state, State::Accepting(_)) {
             let Poll::Ready(parked) = self.poll_turn(cx) else {
-                if self.watch.is_stopped(cx.waker()) {
+                if self.watch.poll_stopped(cx).is_ready() {
                     self.leave();
                     return Poll::Ready(Err(stop::cancelled()));
                 }

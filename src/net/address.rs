@@ -1,5 +1,6 @@
 //! From what a user gives for an address to the addresses.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -59,9 +60,7 @@ pub(super) async fn resolve(target: impl ToSocketAddrs) -> io::Result<Vec<Socket
              ring; await it in a task, or give an IP address",
         ));
     }
-    if stop::is_stopped() {
-        return Err(stop::cancelled());
-    }
+    poll_fn(|cx| stop::poll_running(cx)).await?;
     blocking::spawn_blocking(move || {
         std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
     })

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io, mem};
 
 use io_uring::squeue;
@@ -14,6 +14,7 @@ use super::content::{Fresh, Started, content_of, free};
 use super::{Operation, Shot, Start};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
+use crate::coop;
 use crate::ring::unsupported;
 use crate::stop::{self, Seen, Watch, cancelled};
 use crate::task::run::shielded;
@@ -192,13 +193,13 @@ impl<O: Operation> Op<O> {
 
     /// Starts it alone, unless the scope is asked to stop.
     #[cold]
-    fn start_in_scope(&mut self, cx: &Context<'_>) {
+    fn start_in_scope(&mut self, cx: &Context<'_>, may_stop: impl FnOnce() -> bool) {
         if stop::is_stopped() {
             return self.take_back(cancelled());
         }
         self.start(cx);
         let State::Started(started) = &self.state else { return };
-        if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow {
+        if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow && may_stop() {
             started.cancel();
         }
     }
@@ -232,15 +233,16 @@ impl<O: Operation> Op<O> {
         may_stop: impl FnOnce() -> bool,
     ) -> Poll<(O, io::Result<u32>)> {
         if let State::Unstarted(..) = self.state {
-            if stop::is_scope() {
-                self.start_in_scope(cx);
-            } else {
+            if !stop::is_scope() {
                 self.start(cx);
+            } else {
+                self.start_in_scope(cx, may_stop);
             }
-            if let State::Started(_) = self.state {
+            return match self.state {
                 // It has the waker, and nothing has come yet.
-                return Poll::Pending;
-            }
+                State::Started(_) => Poll::Pending,
+                _ => self.poll_unbegun(cx),
+            };
         }
         if let State::Started(started) = &self.state {
             // SAFETY: we are the future.
@@ -254,11 +256,21 @@ impl<O: Operation> Op<O> {
             let State::Started(started) = mem::replace(&mut self.state, State::Finished) else {
                 unreachable!("it was just looked at");
             };
+            self.watch.rest();
             // SAFETY: the outcome has been given to us.
             let mut operation = unsafe { started.into_content() };
             tell_flags(&mut operation, outcome);
             return Poll::Ready((operation, into_result(outcome)));
         }
+        self.poll_unbegun(cx)
+    }
+
+    /// What became of an operation that the kernel never had. That is ready at once, and who tries
+    /// again after each failure must not keep the ring to itself.
+    #[cold]
+    fn poll_unbegun(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
+        ready!(coop::poll_proceed(cx));
+        coop::spend();
         match mem::replace(&mut self.state, State::Finished) {
             State::Refused(operation, error) => Poll::Ready((operation, Err(error))),
             State::Ready(fresh) => Poll::Ready((fresh.into_content(), Err(cancelled()))),

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, io, mem};
 
 use io_uring::{cqueue, squeue};
@@ -31,6 +31,7 @@ use super::{Returning, Start};
 use crate::buf::BufError;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
+use crate::coop;
 use crate::primitives::{Mutex, lock};
 use crate::stop::{self, Seen, Watch, cancelled};
 
@@ -289,11 +290,17 @@ impl<S: ZeroCopyOperation> Future for ZeroCopy<S> {
                     }
                     return Poll::Pending;
                 };
+                this.watch.rest();
                 match this.go_on(first, cx) {
                     Poll::Ready(Some(output)) => return Poll::Ready(output),
                     Poll::Ready(None) => continue,
                     Poll::Pending => return Poll::Pending,
                 }
+            }
+            if let State::Refused(..) = this.state {
+                // Who tries again after each failure must not keep the ring to itself.
+                ready!(coop::poll_proceed(cx));
+                coop::spend();
             }
             match mem::replace(&mut this.state, State::Finished) {
                 State::Unstarted(operation) => this.start(operation, cx),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::node::Node;
 
-thread_local! {
+crate::primitives::thread_local! {
     static CURRENT: Cell<*const Arc<Node>> = const { Cell::new(ptr::null()) };
 }
 
 /// Whether anything is polled in a scope now.
 #[inline]
 pub(crate) fn is_scope() -> bool {
-    !CURRENT.get().is_null()
+    !CURRENT.with(Cell::get).is_null()
 }
 
 /// Runs `f` with the scope that is being polled, if one is.
@@ -21,7 +21,7 @@ pub(crate) fn is_scope() -> bool {
 pub(crate) fn with<R>(f: impl FnOnce(Option<&Arc<Node>>) -> R) -> R {
     // SAFETY: set by `within`, which has a borrow of it until it has set another one; and `f`
     // cannot keep the reference.
-    f(unsafe { CURRENT.get().as_ref() })
+    f(unsafe { CURRENT.with(Cell::get).as_ref() })
 }
 
 /// Whether the scope that is being polled is asked to stop.
@@ -33,7 +33,8 @@ pub(crate) fn is_stopped() -> bool {
 /// Runs `f` in this scope, or in none.
 #[inline]
 pub(crate) fn within<R>(scope: Option<&Arc<Node>>, f: impl FnOnce() -> R) -> R {
-    let _restored = Restored(CURRENT.replace(scope.map_or(ptr::null(), ptr::from_ref)));
+    let scope = scope.map_or(ptr::null(), ptr::from_ref);
+    let _restored = Restored(CURRENT.with(|current| current.replace(scope)));
     f()
 }
 
@@ -42,6 +43,6 @@ struct Restored(*const Arc<Node>);
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.with(|current| current.set(self.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use super::current;
 use crate::context;
 use crate::op::keeps_task::KeepsTask;
-use crate::task::run::dispose_of;
+use crate::task::leavings::Leavings;
+use crate::task::run::{dispose_of, shielded};
 
 type Payload = Box<dyn Any + Send>;
 
@@ -117,7 +118,7 @@ where
         };
         // A panic in the destructor counts as one of the future.
         let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
-        Poll::Ready(ended.and_then(|output| dropped.map(|()| output)))
+        Poll::Ready(unless_panicked(ended, dropped))
     }
 }
 
@@ -145,18 +146,15 @@ where
                 }
                 Stage::Cleaning(mut cleanup, ended) => {
                     let cleaning = || current::within(None, || cleanup.as_mut().poll(cx));
-                    match catch_unwind(AssertUnwindSafe(cleaning)) {
-                        Ok(Poll::Pending) => {
-                            *stage = Stage::Cleaning(cleanup, ended);
-                            return Poll::Pending;
-                        }
-                        Ok(Poll::Ready(())) => return Poll::Ready(give(ended)),
-                        Err(second) => {
-                            // One of them goes on; both have been reported.
-                            ended.map_or_else(dispose_of, drop);
-                            resume_unwind(second);
-                        }
+                    let polled = catch_unwind(AssertUnwindSafe(cleaning));
+                    if matches!(polled, Ok(Poll::Pending)) {
+                        *stage = Stage::Cleaning(cleanup, ended);
+                        return Poll::Pending;
                     }
+                    // Not in the middle of a panic that goes on, since it may be one more.
+                    let dropped = catch_unwind(AssertUnwindSafe(|| drop(cleanup)));
+                    let cleaned = unless_panicked(polled.map(drop), dropped);
+                    return Poll::Ready(give(unless_panicked(ended, cleaned)));
                 }
                 Stage::Over => panic!("a finished `finally` was polled again"),
             }
@@ -172,18 +170,33 @@ where
     fn drop(&mut self) {
         // SAFETY: it is being dropped, and not moved before that.
         let (mut future, stage) = unsafe { Pin::new_unchecked(self) }.parts();
-        let (cleanup, payload) = match mem::replace(stage, Stage::Over) {
+        let (cleanup, output, payload) = match mem::replace(stage, Stage::Over) {
             Stage::New(_) | Stage::Over => return,
-            Stage::Running(cleanup) => (cleanup, None),
-            Stage::Cleaning(cleanup, Ok(_)) => (cleanup, None),
-            Stage::Cleaning(cleanup, Err(payload)) => (cleanup, Some(payload)),
+            Stage::Running(cleanup) => (cleanup, None, None),
+            Stage::Cleaning(cleanup, Ok(output)) => (cleanup, Some(output), None),
+            Stage::Cleaning(cleanup, Err(payload)) => (cleanup, None, Some(payload)),
         };
-        let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+        // One of them is there.
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            future.set(None);
+            drop(output);
+        }));
         clean_up_alone(cleanup, payload);
         if let Err(payload) = dropped {
             resume_unwind(payload);
         }
     }
+}
+
+/// What came of a future, unless what was done after it panicked: then that panic goes on, or the
+/// later one of two. All of them have been reported.
+fn unless_panicked<T>(ended: Result<T, Payload>, after: Result<(), Payload>) -> Result<T, Payload> {
+    let Err(panic) = after else { return ended };
+    match ended {
+        Ok(output) => drop(shielded(|| drop(output))),
+        Err(earlier) => dispose_of(earlier),
+    }
+    Err(panic)
 }
 
 fn give<T>(ended: Result<T, Payload>) -> T {
@@ -196,10 +209,14 @@ where
     C: Future<Output = ()> + 'static,
 {
     let keeps = context::with(|local| local.map(KeepsTask::new));
-    let Some(keeps) = keeps else { return };
+    let Some(keeps) = keeps else { return payload.into_iter().for_each(dispose_of) };
     let task = async move {
         let _keeps = keeps;
-        cleanup.await;
+        let (mut cleanup, mut leavings) = (cleanup, Leavings::default());
+        poll_fn(|cx| leavings.of(|| cleanup.as_mut().poll(cx))).await;
+        leavings.of(|| drop(cleanup));
+        // The task that is kept waits for what this leaves in the kernel, as it would for its own.
+        poll_fn(|cx| leavings.poll_returned(cx)).await;
         if let Some(payload) = payload {
             resume_unwind(payload);
         }

@@ -36,4 +36,4 @@ pub use limit::{Limited, WithTimeout, with_deadline, with_timeout};
 pub use scope::{Shield, WithStop, shield, with_stop};
 pub use token::{StopSource, StopToken, Stopped, UntilStopped};
 pub use until::{Until, checkpoint, until};
-pub(crate) use watch::{Seen, Watch, cancelled, wait_for};
+pub(crate) use watch::{Seen, Watch, cancelled, poll_running, wait_for};

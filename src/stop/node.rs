@@ -14,8 +14,9 @@
 //! later and finds it too. The whole tree is marked first, and only then is anybody woken: who is
 //! woken by the stop of a child finds that of the parent. The children stay in the list, so that a
 //! second stop, which may come while the first is still at it, returns only when all are marked.
+//! A child of two parents is met on the way from either, and gone through once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -39,6 +40,23 @@ struct State {
     children: BTreeMap<usize, Weak<Node>>,
     /// All that will ever be in the list are marked already.
     is_spread: bool,
+}
+
+/// All that a stop has to mark besides its own node, each once.
+#[derive(Default)]
+struct Below {
+    nodes: Vec<Arc<Node>>,
+    /// The addresses of those that may be met again.
+    met: BTreeSet<usize>,
+}
+
+impl Below {
+    fn add(&mut self, node: Arc<Node>) {
+        let is_met_once = node.parents.iter().flatten().count() < 2;
+        if is_met_once || self.met.insert(Arc::as_ptr(&node).addr()) {
+            self.nodes.push(node);
+        }
+    }
 }
 
 impl Node {
@@ -87,17 +105,22 @@ impl Node {
     pub(crate) fn stop(self: &Arc<Self>) -> bool {
         // Dropped last, and so after every lock.
         let mut wakes = Wakes::new();
-        let mut next = Vec::new();
-        let is_first = self.mark(&mut wakes, &mut next);
-        while let Some(node) = next.pop() {
-            node.mark(&mut wakes, &mut next);
+        // Keeps all that it has met, so that no address is that of another one meanwhile.
+        let mut below = Below::default();
+        let is_first = self.mark(&mut wakes, &mut below);
+        let mut marked = 0;
+        while let Some(node) = below.nodes.get(marked).cloned() {
+            node.mark(&mut wakes, &mut below);
+            marked += 1;
         }
-        lock(&self.state).is_spread = true;
+        for node in below.nodes.iter().chain([self]) {
+            lock(&node.state).is_spread = true;
+        }
         is_first
     }
 
     /// Marks this one, and gives whom to wake and whom to mark next; whether it was not marked yet.
-    fn mark(&self, wakes: &mut Wakes, next: &mut Vec<Arc<Self>>) -> bool {
+    fn mark(&self, wakes: &mut Wakes, below: &mut Below) -> bool {
         let mut state = lock(&self.state);
         if state.is_spread {
             return false;
@@ -107,7 +130,7 @@ impl Node {
         while let Some(waker) = state.waiting.serve_first(|()| ()) {
             wakes.push(waker);
         }
-        next.extend(state.children.values().filter_map(Weak::upgrade));
+        state.children.values().filter_map(Weak::upgrade).for_each(|child| below.add(child));
         !was_stopped
     }
 
@@ -234,6 +257,18 @@ mod tests {
             assert_eq!(parent.children(), 0);
         }
         assert_eq!((Arc::strong_count(&parent), Arc::weak_count(&parent)), (1, 0));
+    }
+
+    #[test]
+    fn a_stop_goes_through_each_child_once_however_many_ways_lead_to_it() {
+        let top = Node::new();
+        let mut bottom = top.clone();
+        for _ in 0..64 {
+            let two = [(); 2].map(|()| Some(Node::child_of([Some(bottom.clone()), None])));
+            bottom = Node::child_of(two);
+        }
+        assert!(top.stop());
+        assert!(bottom.is_stopped());
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Future for UntilStopped {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let is_stopped = self.0.as_mut().is_some_and(|waiting| waiting.poll(cx.waker()));
-        if is_stopped { Poll::Ready(()) } else { Poll::Pending }
+        if is_stopped { watch::poll_turn(cx) } else { Poll::Pending }
     }
 }
 

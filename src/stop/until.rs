@@ -7,8 +7,7 @@ use std::task::{Context, Poll};
 
 use super::current;
 use super::token::{Stopped, UntilStopped};
-use super::watch::Watch;
-use crate::coop;
+use super::watch::{Watch, poll_turn};
 
 /// Waits for `future`, whatever it is, until the scope in which this is polled is asked to stop.
 ///
@@ -82,11 +81,11 @@ impl<F: Future> Future for Until<F> {
         if let Poll::Ready(output) = future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        let is_stopped = match by {
-            By::Scope(watch) => watch.is_stopped(cx.waker()),
-            By::Token(stopped) => Pin::new(stopped).poll(cx).is_ready(),
+        let stopped = match by {
+            By::Scope(watch) => watch.poll_stopped(cx),
+            By::Token(stopped) => Pin::new(stopped).poll(cx),
         };
-        if is_stopped { Poll::Ready(Err(Stopped)) } else { Poll::Pending }
+        stopped.map(|()| Err(Stopped))
     }
 }
 
@@ -126,10 +125,6 @@ impl<F> fmt::Debug for Until<F> {
 /// assert!(pool.block_on(computing).is_err());
 /// ```
 pub async fn checkpoint() -> Result<(), Stopped> {
-    if current::is_stopped() {
-        return Err(Stopped);
-    }
-    poll_fn(|cx| coop::poll_proceed(cx)).await;
-    coop::spend();
+    poll_fn(|cx| poll_turn(cx)).await;
     if current::is_stopped() { Err(Stopped) } else { Ok(()) }
 }

@@ -1,10 +1,11 @@
 //! What a future keeps to be woken when the scope it is polled in is stopped.
 
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::current;
 use super::node::Waiting;
+use crate::coop;
 
 /// A place in the line of the scope in which a future was last polled: nothing outside of scopes.
 ///
@@ -43,10 +44,12 @@ impl Watch {
         self.look_closely(waker)
     }
 
-    /// Whether the scope that is being polled is stopped; otherwise `waker` is woken when it is.
+    /// Ready, if the scope that is being polled is stopped, for who ends a wait then; otherwise the
+    /// waker is woken when it is. Who has used its turn up gets another one first: what it waits
+    /// for may only have said so for that.
     #[inline]
-    pub(crate) fn is_stopped(&mut self, waker: &Waker) -> bool {
-        self.look(waker) != Seen::Running
+    pub(crate) fn poll_stopped(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.look(cx.waker()) == Seen::Running { Poll::Pending } else { poll_turn(cx) }
     }
 
     #[cold]
@@ -89,8 +92,28 @@ impl Watch {
         if let Poll::Ready(output) = current::within(None, || poll(cx)) {
             return Poll::Ready(Ok(output));
         }
-        if self.is_stopped(cx.waker()) { Poll::Ready(Err(cancelled())) } else { Poll::Pending }
+        self.poll_stopped(cx).map(|()| Err(cancelled()))
     }
+}
+
+/// A stop stays asked for, so what it ends is ready at once: who tries again each time must not
+/// keep the ring to itself.
+pub(super) fn poll_turn(cx: &Context<'_>) -> Poll<()> {
+    ready!(coop::poll_proceed(cx));
+    coop::spend();
+    Poll::Ready(())
+}
+
+/// Whether something may begin in the scope that is being polled.
+///
+/// # Errors
+///
+/// `ECANCELED` if it is stopped.
+pub(crate) fn poll_running(cx: &Context<'_>) -> Poll<io::Result<()>> {
+    if current::is_stopped() {
+        return poll_turn(cx).map(|()| Err(cancelled()));
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// As [`Watch::wait_for`], for an async function.

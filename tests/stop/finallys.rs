@@ -344,3 +344,71 @@ fn a_race_waits_for_the_cleanup_of_who_lost() {
         assert_eq!(done.get(), 1);
     });
 }
+
+struct PanicsWhenDropped(&'static str);
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic_on_purpose(self.0);
+    }
+}
+
+#[test]
+fn a_cleanup_goes_on_although_the_output_panics_when_it_is_dropped() {
+    let _limit = limit();
+    silence_panics_on_purpose();
+    let done = Count::new();
+    Pool::new(1).block_on(async {
+        let ended = async { PanicsWhenDropped("an output") };
+        let mut cleaning = Box::pin(finally(ended, cleanup(&done)));
+        assert!(poll_now(&mut cleaning).await.is_none());
+        assert_eq!(panic_of(|| drop(cleaning)), "an output");
+        while done.get() < 1 {
+            yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn destructors_that_panic_behind_a_panic_are_no_reason_to_abort() {
+    let _limit = limit();
+    silence_panics_on_purpose();
+    Pool::new(1).block_on(async {
+        let caught_of = |ends: fn() -> std::task::Poll<()>| async move {
+            let held = PanicsWhenDropped("a clean-up's destructor");
+            let cleanup = std::future::poll_fn(move |_| {
+                let _held = &held;
+                ends()
+            });
+            let code = async {
+                yield_now().await;
+                panic_on_purpose("the code")
+            };
+            let caught = AssertUnwindSafe(finally(code, cleanup)).catch_unwind().await;
+            text_of(&*caught.unwrap_err()).to_owned()
+        };
+        let is_over = || std::task::Poll::Ready(());
+        assert_eq!(caught_of(is_over).await, "a clean-up's destructor");
+        let panics = || panic_on_purpose("a clean-up");
+        assert_eq!(caught_of(panics).await, "a clean-up's destructor");
+    });
+}
+
+#[test]
+fn who_cancels_a_task_waits_for_what_its_cleanup_has_left_in_the_kernel() {
+    let _limit = limit();
+    let (reader, _writer) = pipe();
+    Pool::new(1).block_on(async {
+        for _ in 0..20 {
+            let reader = reader.clone();
+            let task = spawn(finally(std::future::pending::<()>(), async move {
+                let mut reading = read(&reader);
+                begin(&mut reading).await;
+            }));
+            yield_now().await;
+            task.cancel().await;
+            let metrics = ringpool::current().expect("in a task").metrics();
+            assert_eq!(metrics.operations_started, metrics.operations_completed);
+        }
+    });
+}
