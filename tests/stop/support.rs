@@ -96,3 +96,11 @@ pub(crate) async fn refused<F: Future>(future: F) -> F::Output {
 pub(crate) fn put(writer: &mut PipeWriter, bytes: &[u8]) {
     writer.write_all(bytes).expect("the pipe has room");
 }
+
+/// Waits until no more descriptors are open than `before`, where other tests of the file may have
+/// some for a while.
+pub(crate) fn back_to(before: usize) {
+    while crate::network::open_fds() > before {
+        std::thread::yield_now();
+    }
+}
