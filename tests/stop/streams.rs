@@ -94,7 +94,7 @@ fn a_write_that_was_dropped_goes_on_while_those_behind_it_are_stopped() {
     let (stream, mut peer) = connection();
     narrow(&stream);
     narrow(&peer);
-    let bytes = Random::new().bytes(1 << 15);
+    let bytes = Random::new().bytes(1 << 17);
     Pool::new(1).block_on(async {
         let mut dropped = Box::pin(stream.write_all(bytes.clone()));
         begin(&mut dropped).await;
@@ -125,7 +125,7 @@ fn a_write_that_is_stopped_has_written_a_beginning() {
     let (stream, mut peer) = connection();
     narrow(&stream);
     narrow(&peer);
-    let bytes = Random::new().bytes(1 << 16);
+    let bytes = Random::new().bytes(1 << 20);
     Pool::new(1).block_on(async {
         let buffer = given_back(stopped(stream.write_all(bytes.clone())).await);
         assert!(buffer == bytes);
