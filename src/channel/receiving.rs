@@ -5,10 +5,10 @@ use std::task::{Poll, Waker, ready};
 use super::ring::{Caller, PopRefused};
 use super::shared::Shared;
 use super::state::{Received, Taken};
-use super::wakes::wake;
 use crate::error::{RecvError, TryRecvError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::wake;
 
 /// How far a receive has come.
 #[derive(Clone, Copy)]

@@ -4,10 +4,10 @@ use std::task::{Poll, Waker, ready};
 
 use super::places::Reserved;
 use super::shared::Shared;
-use super::wakes::Wakes;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::Wakes;
 
 /// How far a reservation has come.
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ impl<T> Shared<T> {
 
     /// Gives a place of the caller's back.
     pub(super) fn release(&self) {
-        let mut woken = Wakes::default();
+        let mut woken = Wakes::new();
         lock(&self.state).release(&self.ring, &mut woken);
         woken.wake();
     }

@@ -5,10 +5,10 @@ use std::task::{Poll, Waker, ready};
 use super::ring::{Caller, PushRefused};
 use super::shared::Shared;
 use super::state::{Offer, Offered, Sent};
-use super::wakes::wake;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::wake;
 
 /// How far a send has come.
 pub(super) enum Sending<T> {

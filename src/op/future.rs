@@ -14,9 +14,9 @@ use super::content::{Fresh, Started, content_of, free};
 use super::{Operation, Shot, Start};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
+use crate::foreign::shielded;
 use crate::ring::unsupported;
 use crate::stop::{self, Seen, Watch, cancelled};
-use crate::task::run::shielded;
 
 /// A future that the kernel completes.
 ///

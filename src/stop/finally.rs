@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 
 use super::current;
 use crate::context;
+use crate::foreign::dispose_of;
 use crate::op::keeps_task::KeepsTask;
-use crate::task::run::dispose_of;
 
 type Payload = Box<dyn Any + Send>;
 

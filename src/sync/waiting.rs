@@ -113,7 +113,7 @@ impl<S, W, D> WaitList<S, W, D> {
                         Poll::Pending
                     }
                 });
-                unused.into_iter().for_each(discard);
+                discard(unused);
                 polled
             }
         }
@@ -138,7 +138,7 @@ impl<S, W, D> WaitList<S, W, D> {
             };
             pass_on(locked, wakes, left)
         });
-        removed_waker.into_iter().for_each(discard);
+        discard(removed_waker);
         Some(result)
     }
 
@@ -178,7 +178,7 @@ impl<S, W, D> Locked<S, W, D> {
     pub(crate) fn serve_first(&mut self, wakes: &mut Wakes, serve: impl FnOnce(W) -> D) -> bool {
         let woken = self.line.serve_first(serve);
         let is_served = woken.is_some();
-        woken.into_iter().for_each(|waker| wakes.push(waker));
+        wakes.add(woken);
         is_served
     }
 
