@@ -8,7 +8,7 @@ use super::state::{Offer, Offered, Sent};
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
-use crate::wakes::wake;
+use crate::wakes::{discard, wake};
 
 /// How far a send has come.
 pub(super) enum Sending<T> {
@@ -108,6 +108,7 @@ impl<T> Shared<T> {
     fn send_or_line_up(&self, item: T, mut waker: Option<Waker>) -> Offered<T> {
         let (offered, woken) = lock(&self.state).send(&self.ring, item, &mut waker);
         wake(woken);
+        discard(waker);
         offered
     }
 }
