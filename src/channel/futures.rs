@@ -55,10 +55,10 @@ impl<T> Future for SendFuture<'_, T> {
 
 impl<T> Drop for SendFuture<'_, T> {
     fn drop(&mut self) {
-        if let Sending::Waiting(key) = self.sending {
-            if let Removed::Waiting(_offer, waker) = self.shared.abandon_send(key) {
-                discard(waker);
-            }
+        if let Sending::Waiting(key) = self.sending
+            && let Removed::Waiting(_offer, waker) = self.shared.abandon_send(key)
+        {
+            discard(waker);
         }
     }
 }
