@@ -289,7 +289,7 @@ pub(crate) fn call_hook(hook: Option<&Hook>, index: usize) -> io::Result<()> {
     let Some(hook) = hook else { return Ok(()) };
     catch_unwind(AssertUnwindSafe(|| hook(index))).map_err(|payload| {
         let text = crate::task::panic_message(&*payload).to_owned();
-        crate::task::run::dispose_of(payload);
+        crate::foreign::dispose_of(payload);
         io::Error::other(format!("a thread hook of ring {index} panicked: {text}"))
     })
 }

@@ -114,6 +114,7 @@ mod compile_fail;
 mod completion;
 mod coop;
 mod error;
+mod foreign;
 mod inbox;
 mod line;
 mod outstanding;

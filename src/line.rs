@@ -20,7 +20,12 @@ pub(crate) struct Line<W, D> {
     last_waiting: Key,
     first_free: Key,
     waiting: usize,
+    /// Entries that are not free.
+    used: usize,
 }
+
+/// Room for how many entries is kept when nobody needs it any more.
+const KEPT_MAX: usize = 64;
 
 enum Entry<W, D> {
     Free { next: Key },
@@ -61,6 +66,7 @@ impl<W, D> Line<W, D> {
             last_waiting: NOBODY,
             first_free: NOBODY,
             waiting: 0,
+            used: 0,
         }
     }
 
@@ -136,6 +142,7 @@ impl<W, D> Line<W, D> {
     }
 
     fn place(&mut self, entry: Entry<W, D>) -> Key {
+        self.used += 1;
         let key = self.first_free;
         if key == NOBODY {
             self.entries.push(entry);
@@ -151,7 +158,13 @@ impl<W, D> Line<W, D> {
     fn release(&mut self, key: Key) -> Entry<W, D> {
         let free = Entry::Free { next: self.first_free };
         self.first_free = key;
-        std::mem::replace(&mut self.entries[key], free)
+        let released = std::mem::replace(&mut self.entries[key], free);
+        self.used -= 1;
+        if self.used == 0 && self.entries.len() > KEPT_MAX {
+            // After a crowd, its memory goes back; no key is in anybody's hands.
+            *self = Self::new();
+        }
+        released
     }
 
     fn take_served(&mut self, key: Key) -> D {
@@ -185,5 +198,47 @@ impl<W, D> Line<W, D> {
             Some(Entry::Waiting(waiter)) => waiter.previous = previous,
             _ => self.last_waiting = previous,
         }
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+
+    fn line_of(count: usize) -> (Line<usize, ()>, Vec<Key>) {
+        let mut line = Line::new();
+        let keys = (0..count).map(|number| line.push_back(number, Waker::noop().clone()));
+        let keys = keys.collect();
+        (line, keys)
+    }
+
+    #[test]
+    fn the_memory_of_a_crowd_goes_back_when_the_last_has_gone() {
+        let (mut line, mut keys) = line_of(10_000);
+        let last = keys.pop().unwrap();
+        for (number, key) in keys.into_iter().enumerate() {
+            match number % 2 {
+                0 => assert!(matches!(line.remove(key), Removed::Waiting(..))),
+                _ => {
+                    assert!(line.serve_first(drop).is_some());
+                    assert!(matches!(line.poll(key, Waker::noop()), Polled::Served(())));
+                }
+            }
+        }
+        assert!(line.entries.capacity() >= 10_000);
+        assert!(line.serve_first(drop).is_some());
+        assert!(matches!(line.remove(last), Removed::Served(())));
+        assert_eq!(line.entries.capacity(), 0);
+        let key = line.push_back(7, Waker::noop().clone());
+        assert!(line.first() == Some(&7) && line.is_waiting(key) && line.len() == 1);
+    }
+
+    #[test]
+    fn a_few_who_come_and_go_use_the_same_memory() {
+        let (mut line, keys) = line_of(KEPT_MAX);
+        let memory = line.entries.as_ptr();
+        keys.into_iter().for_each(|key| drop(line.remove(key)));
+        line.push_back(1, Waker::noop().clone());
+        assert_eq!(line.entries.as_ptr(), memory);
     }
 }

@@ -7,6 +7,27 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+/// Panics on the thread of a ring, and says that `instead` is to be used there.
+#[track_caller]
+pub(crate) fn assert_may_block(instead: &str) {
+    assert!(
+        !is_on_a_ring(),
+        "a thread of a ring must not block, since every task there would stop: \
+         await `{instead}`, or call this from `spawn_blocking`"
+    );
+}
+
+#[cfg(not(ringpool_loom))]
+fn is_on_a_ring() -> bool {
+    !crate::context::here().is_null()
+}
+
+/// The models have no rings.
+#[cfg(ringpool_loom)]
+fn is_on_a_ring() -> bool {
+    false
+}
+
 /// Polls until it is ready or the deadline is over, and parks the thread in between.
 pub(crate) fn park_until<R>(
     deadline: Option<Instant>,

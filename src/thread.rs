@@ -11,12 +11,12 @@ use crossbeam_channel::Sender;
 use crate::affinity::pin_to;
 use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
+use crate::foreign::shielded;
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::shutdown;
 use crate::sleep::SpinPolicy;
 use crate::task::queue::{LiveTasks, ReadyQueue};
-use crate::task::run::shielded;
 use crate::time::heap::TimerHeap;
 use crate::worker::Worker;
 

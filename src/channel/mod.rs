@@ -60,7 +60,6 @@ mod spill;
 mod state;
 #[cfg(all(test, ringpool_loom))]
 mod unbounded_models;
-mod wakes;
 pub mod watch;
 mod weak;
 mod whole;

@@ -13,8 +13,8 @@ use std::task::Waker;
 
 use super::ring::Ring;
 use super::state::State;
-use super::wakes::Wakes;
 use crate::line::{Key, Removed};
+use crate::wakes::Wakes;
 
 /// What became of the wish for a permit.
 pub(super) enum Reserved {
@@ -59,7 +59,7 @@ impl<T> State<T> {
 
     /// Uses a reserved place. An item that nobody can receive any more comes back.
     pub(super) fn send_reserved(&mut self, ring: &Ring<T>, item: T) -> (Option<T>, Wakes) {
-        let mut woken = Wakes::default();
+        let mut woken = Wakes::new();
         let mut left = None;
         if self.deserted {
             left = Some(item);

@@ -103,13 +103,15 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives the oldest item, blocking the thread until there is one.
-    ///
-    /// For plain threads: on the thread of a ring it would stop every task there.
+    /// Receives the oldest item, blocking the thread until there is one; for plain threads.
     ///
     /// # Errors
     ///
     /// [`RecvError`] if the channel is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`recv`](Self::recv) there.
     ///
     /// # Examples
     ///
@@ -119,8 +121,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv_blocking(), Ok(7));
     /// assert!(giver.join().unwrap().is_ok());
     /// ```
+    #[track_caller]
     pub fn recv_blocking(&self) -> Result<T, RecvError> {
-        blocking::recv_from(&self.shared, self.receiving())
+        blocking::recv_from(&self.shared, || self.receiving())
     }
 
     /// Receives the oldest item, blocking the thread for at most `timeout`.
@@ -128,6 +131,10 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvTimeoutError`] if the time is over, or the channel is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`recv`](Self::recv) there.
     ///
     /// # Examples
     ///
@@ -139,8 +146,9 @@ impl<T> Receiver<T> {
     /// let received = receiver.recv_timeout(Duration::from_millis(1));
     /// assert_eq!(received, Err(RecvTimeoutError::Timeout));
     /// ```
+    #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        blocking::recv_timeout_from(&self.shared, self.receiving(), timeout)
+        blocking::recv_timeout_from(&self.shared, || self.receiving(), timeout)
     }
 
     /// A handle that does not keep the receiving end open.

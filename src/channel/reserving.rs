@@ -4,10 +4,10 @@ use std::task::{Poll, Waker, ready};
 
 use super::places::Reserved;
 use super::shared::Shared;
-use super::wakes::Wakes;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::{Wakes, discard};
 
 /// How far a reservation has come.
 #[derive(Clone, Copy)]
@@ -48,6 +48,7 @@ impl<T> Shared<T> {
         // It may be dropped if it is not needed, and that is user code: outside of the lock.
         let mut waker = Some(waker.clone());
         let reserved = lock(&self.state).reserve(&self.ring, &mut waker);
+        discard(waker);
         match reserved {
             Reserved::Granted => Poll::Ready(Ok(())),
             Reserved::Closed => Poll::Ready(Err(SendError(()))),
@@ -66,8 +67,10 @@ impl<T> Shared<T> {
 
     /// Ends a reservation that is in line; a place that it got goes to the next.
     pub(super) fn abandon_reserve(&self, key: Key) {
-        if let Removed::Served(true) = self.finish_reserve(key) {
-            self.release();
+        match self.finish_reserve(key) {
+            Removed::Served(true) => self.release(),
+            Removed::Served(false) => {}
+            Removed::Waiting(_turn, waker) => discard(waker),
         }
     }
 
@@ -80,7 +83,7 @@ impl<T> Shared<T> {
 
     /// Gives a place of the caller's back.
     pub(super) fn release(&self) {
-        let mut woken = Wakes::default();
+        let mut woken = Wakes::new();
         lock(&self.state).release(&self.ring, &mut woken);
         woken.wake();
     }

@@ -82,13 +82,15 @@ impl<T> Sender<T> {
         self.shared.try_send(item)
     }
 
-    /// Sends an item, blocking the thread until there is room.
-    ///
-    /// For plain threads: on the thread of a ring it would stop every task there.
+    /// Sends an item, blocking the thread until there is room; for plain threads.
     ///
     /// # Errors
     ///
     /// [`SendError`] with the item if the channel is closed, or is closed while it waits.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`send`](Self::send) there.
     ///
     /// # Examples
     ///
@@ -98,6 +100,7 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.recv_blocking(), Ok(7));
     /// assert!(giver.join().unwrap().is_ok());
     /// ```
+    #[track_caller]
     pub fn send_blocking(&self, item: T) -> Result<(), SendError<T>> {
         blocking::send(&self.shared, item)
     }
@@ -107,6 +110,10 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`] with the item if the time is over or the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`send`](Self::send) there.
     ///
     /// # Examples
     ///
@@ -119,6 +126,7 @@ impl<T> Sender<T> {
     /// assert!(sender.send_timeout(1, timeout).is_ok());
     /// assert_eq!(sender.send_timeout(2, timeout), Err(SendTimeoutError::Timeout(2)));
     /// ```
+    #[track_caller]
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         blocking::send_timeout(&self.shared, item, timeout)
     }
@@ -221,11 +229,14 @@ impl<T> Sender<T> {
 
     /// Reserves a place, blocking the thread until there is one.
     ///
-    /// For plain threads: on the thread of a ring it would stop every task there.
-    ///
     /// # Errors
     ///
     /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`reserve`](Self::reserve)
+    /// there.
     ///
     /// # Examples
     ///
@@ -235,6 +246,7 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.recv_blocking(), Ok(1));
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn reserve_blocking(&self) -> Result<Permit<'_, T>, SendError<()>> {
         blocking::reserve(&self.shared).map(|()| Permit::new(&self.shared))
     }
@@ -244,6 +256,11 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`] if the time is over or the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`reserve`](Self::reserve)
+    /// there.
     ///
     /// # Examples
     ///
@@ -255,6 +272,7 @@ impl<T> Sender<T> {
     /// let reserved = sender.reserve_timeout(Duration::from_millis(1));
     /// assert_eq!(reserved.unwrap_err(), SendTimeoutError::Timeout(()));
     /// ```
+    #[track_caller]
     pub fn reserve_timeout(
         &self,
         timeout: Duration,

@@ -5,10 +5,10 @@ use std::task::{Poll, Waker, ready};
 use super::ring::{Caller, PushRefused};
 use super::shared::Shared;
 use super::state::{Offer, Offered, Sent};
-use super::wakes::wake;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::{discard, wake};
 
 /// How far a send has come.
 pub(super) enum Sending<T> {
@@ -108,6 +108,7 @@ impl<T> Shared<T> {
     fn send_or_line_up(&self, item: T, mut waker: Option<Waker>) -> Offered<T> {
         let (offered, woken) = lock(&self.state).send(&self.ring, item, &mut waker);
         wake(woken);
+        discard(waker);
         offered
     }
 }

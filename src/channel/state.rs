@@ -23,8 +23,8 @@ use std::task::Waker;
 
 use super::ring::{Caller, PushRefused, Ring};
 use super::spill::Spill;
-use super::wakes::Wakes;
 use crate::line::{Key, Line, Removed};
+use crate::wakes::Wakes;
 
 /// An item on its way to a receiver that waited, numbered in the order of the hand-offs so that
 /// it finds its old place if that receiver gives up.
@@ -152,7 +152,7 @@ impl<T> State<T> {
         ring: &Ring<T>,
         waker: &mut Option<Waker>,
     ) -> (Taken<T>, Wakes) {
-        let mut woken = Wakes::default();
+        let mut woken = Wakes::new();
         if let Some(returned) = self.returned.pop_front() {
             self.settle_guard(ring);
             return (Taken::Item(returned.item), woken);
@@ -221,7 +221,7 @@ impl<T> State<T> {
     /// bring.
     pub(super) fn close(&mut self, ring: &Ring<T>) -> Wakes {
         self.closed = true;
-        let mut woken = Wakes::default();
+        let mut woken = Wakes::new();
         while let Some(waker) = self.senders.serve_first(|offer| Err(offer.item)) {
             woken.add(Some(waker));
         }

@@ -232,6 +232,12 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`SendError`] if the channel is closed, or is closed while it waits.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`reserve`](Self::reserve)
+    /// there.
+    #[track_caller]
     pub fn reserve_blocking(&self) -> Result<Permit<'_, T>, SendError<()>> {
         self.sender.reserve_blocking()
     }
@@ -242,6 +248,12 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`] if the time is over or the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`reserve`](Self::reserve)
+    /// there.
+    #[track_caller]
     pub fn reserve_timeout(
         &self,
         timeout: Duration,
@@ -249,12 +261,15 @@ impl<T> Channel<T> {
         self.sender.reserve_timeout(timeout)
     }
 
-    /// Sends an item, blocking the thread until there is room; for plain threads, since on the
-    /// thread of a ring it would stop every task there.
+    /// Sends an item, blocking the thread until there is room; for plain threads.
     ///
     /// # Errors
     ///
     /// [`SendError`] with the item if the channel is closed, or is closed while it waits.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`send`](Self::send) there.
     ///
     /// # Examples
     ///
@@ -264,16 +279,20 @@ impl<T> Channel<T> {
     /// assert_eq!(channel.recv_blocking(), Ok(7));
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn send_blocking(&self, item: T) -> Result<(), SendError<T>> {
         self.sender.send_blocking(item)
     }
 
-    /// Receives the oldest item, blocking the thread until there is one; for plain threads, since
-    /// on the thread of a ring it would stop every task there.
+    /// Receives the oldest item, blocking the thread until there is one; for plain threads.
     ///
     /// # Errors
     ///
     /// [`RecvError`] if the channel is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`recv`](Self::recv) there.
     ///
     /// # Examples
     ///
@@ -282,6 +301,7 @@ impl<T> Channel<T> {
     /// channel.close();
     /// assert!(channel.recv_blocking().is_err());
     /// ```
+    #[track_caller]
     pub fn recv_blocking(&self) -> Result<T, RecvError> {
         self.receiver.recv_blocking()
     }
@@ -291,6 +311,10 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`] with the item if the time is over or the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`send`](Self::send) there.
     ///
     /// # Examples
     ///
@@ -302,6 +326,7 @@ impl<T> Channel<T> {
     /// let sent = channel.send_timeout(1, Duration::from_millis(1));
     /// assert_eq!(sent, Err(SendTimeoutError::Timeout(1)));
     /// ```
+    #[track_caller]
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.sender.send_timeout(item, timeout)
     }
@@ -311,6 +336,10 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`RecvTimeoutError`] if the time is over, or the channel is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task; await [`recv`](Self::recv) there.
     ///
     /// # Examples
     ///
@@ -322,6 +351,7 @@ impl<T> Channel<T> {
     /// let received = channel.recv_timeout(Duration::from_millis(1));
     /// assert_eq!(received, Err(RecvTimeoutError::Timeout));
     /// ```
+    #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.receiver.recv_timeout(timeout)
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 
 use crate::primitives::{Mutex, lock};
-use crate::task::run;
+use crate::wakes::wake;
 use crate::{Runtime, coop, current, spawn};
 
 /// Spawns a task for each item of a stream; made by
@@ -148,7 +148,7 @@ impl Drop for Counted {
             state.0 -= 1;
             state.1.take()
         };
-        waker.into_iter().for_each(run::wake);
+        wake(waker);
     }
 }
 

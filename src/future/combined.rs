@@ -19,8 +19,8 @@ use std::task::{Context, Poll, ready};
 
 use super::children::Children;
 use super::wakes::Wakes;
+use crate::foreign::{dispose_of, shielded};
 use crate::task::leavings::Leavings;
-use crate::task::run;
 
 /// When a combinator is at its end, and what it gives.
 pub(super) trait Rule<C: Children> {
@@ -120,10 +120,10 @@ impl<C: Children, R: Rule<C>> Parts<'_, C, R> {
                 let discard = || children.as_mut().discard_one(number);
                 let Err(payload) = catch_unwind(AssertUnwindSafe(discard)) else { continue };
                 if outcome.is_err() {
-                    run::dispose_of(payload);
+                    dispose_of(payload);
                 } else if let Ok(output) = mem::replace(&mut outcome, Err(payload)) {
                     // Lost to the panic. The user's code again.
-                    let _ = run::shielded(|| drop(output));
+                    let _ = shielded(|| drop(output));
                 }
             }
         });

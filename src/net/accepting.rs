@@ -24,7 +24,7 @@ use crate::op::{
 };
 use crate::primitives::{Mutex, lock};
 use crate::stop::{self, Watch};
-use crate::task::run;
+use crate::wakes::wake;
 
 /// The peer's address, as [`accept`] gives it.
 type Address = SocketAddress;
@@ -144,7 +144,7 @@ impl Acceptors {
         drop(line);
         drop(left);
         if let Some(next) = next {
-            run::wake(next.waker);
+            wake(next.waker);
         }
     }
 

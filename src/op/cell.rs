@@ -12,10 +12,11 @@ use std::task::Waker;
 
 use crate::completion::{Abandoned, Completion, Outcome, Settled, Unlinked};
 use crate::context::{self, Local};
+use crate::foreign::shielded;
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::task::orphan::Orphan;
-use crate::task::run;
+use crate::wakes::wake;
 
 /// See [`CellVTable::reaped`].
 pub(crate) type Reaped = unsafe fn(&Local, NonNull<CellHeader>, Outcome) -> Option<Waker>;
@@ -138,7 +139,7 @@ pub(crate) unsafe fn reaped(
 #[inline]
 unsafe fn act(local: &Local, cell: NonNull<CellHeader>, settled: Settled) {
     match settled {
-        Settled::Wake(Some(waker)) => run::wake(waker),
+        Settled::Wake(Some(waker)) => wake(waker),
         Settled::Wake(None) | Settled::NotYet => {}
         // SAFETY: orphaned, so it is ours.
         Settled::Orphaned => unsafe { bury(local, cell) },
@@ -155,7 +156,7 @@ pub(crate) unsafe fn bury(local: &Local, cell: NonNull<CellHeader>) {
     let header = unsafe { cell.as_ref() };
     let vtable = header.vtable;
     // SAFETY: settled and ours, once.
-    run::shielded(|| unsafe { (vtable.dispose)(cell) });
+    let _ = shielded(|| unsafe { (vtable.dispose)(cell) });
     // SAFETY: as above, and empty now.
     unsafe { send_orphan_home(local, cell) };
 }
@@ -332,7 +333,7 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
         Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {
             forget_orphan(header.orphan.take());
         }
-        Unlinked::Settled(Settled::Wake(waker)) => waker.into_iter().for_each(run::wake),
+        Unlinked::Settled(Settled::Wake(waker)) => wake(waker),
         Unlinked::Settled(Settled::Orphaned) => {
             forget_orphan(header.orphan.take());
             // SAFETY: settled, and nobody else's.

@@ -15,9 +15,9 @@ use super::{Operation, Shot, Start};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
+use crate::foreign::shielded;
 use crate::ring::unsupported;
 use crate::stop::{self, Seen, Watch, cancelled};
-use crate::task::run::shielded;
 
 /// A future that the kernel completes.
 ///

@@ -47,8 +47,8 @@ use super::shots::Shots;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
+use crate::foreign::shielded;
 use crate::stop::{self, Seen, Watch, cancelled};
-use crate::task::run::shielded;
 
 /// What a multishot operation asks of the kernel, and what its completions mean.
 ///

@@ -8,7 +8,7 @@ use crate::completion::Outcome;
 use crate::context::Local;
 use crate::mailbox::Mailbox;
 use crate::op::cell::{self, CellHeader};
-use crate::task::run;
+use crate::wakes::wake;
 
 /// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
 /// so the low bits tell them apart.
@@ -132,7 +132,7 @@ impl Done {
             // SAFETY: as above, and the kernel has given the cell back, once.
             unsafe { cell::complete(local, self.cell, self.outcome) };
         }
-        waker.into_iter().for_each(run::wake);
+        wake(waker);
     }
 }
 

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 
 use super::current;
 use crate::context;
+use crate::foreign::{dispose_of, shielded};
 use crate::op::keeps_task::KeepsTask;
 use crate::task::leavings::Leavings;
-use crate::task::run::{dispose_of, shielded};
 
 type Payload = Box<dyn Any + Send>;
 

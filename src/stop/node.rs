@@ -127,7 +127,7 @@ impl Node {
         // Ordering: Release, partner of the Acquire in `is_stopped`.
         let was_stopped = self.is_stopped.swap(true, Ordering::Release);
         while let Some(waker) = state.waiting.serve_first(|()| ()) {
-            wakes.push(waker);
+            wakes.add(waker);
         }
         state.children.values().filter_map(Weak::upgrade).for_each(|child| below.add(child));
         !was_stopped

@@ -16,7 +16,8 @@
 //!   more. A task may move to another ring while it waits, or while it holds a guard; it is woken
 //!   where it lives by then, through the inbox of that ring.
 //! * **First come, first served.** What a waiter is due is put into its hands before it is woken,
-//!   and nobody overtakes.
+//!   and nobody overtakes. What counts is who was in line first; before they go there, waits for
+//!   locks and permits look on for a moment.
 //! * **Dropping a wait loses its place in line and nothing else.** What it had been handed and did
 //!   not take goes to the next in line. So each wait may lose a race, be given a time limit by
 //!   [`time::timeout`](crate::time::timeout), or end with its cancelled task.
@@ -61,6 +62,7 @@ mod permits_models;
 mod rwlock;
 mod rwlock_guards;
 mod semaphore;
+mod taker;
 mod turns;
 pub(crate) mod waiting;
 

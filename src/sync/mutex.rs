@@ -19,7 +19,8 @@ use super::waiting::{Wait, block_for, block_on, const_fn, poll_with_budget};
 ///
 /// **Fair**: who waits in line gets the lock in the order of arrival, from the hand of who had it;
 /// nobody overtakes. (If nobody is in line, a wait looks on for about a microsecond before it goes
-/// there.) **Cheap** as long as nobody has to wait: one read-modify-write to lock, one to
+/// there, unless the lock was taken on its own thread; the order is that in which they lined up.)
+/// **Cheap** as long as nobody has to wait: one read-modify-write to lock, one to
 /// unlock, and no allocation ever for those who do not wait. The guard is `Send`, so a task may
 /// [switch](crate::switch_to) to another ring while it holds the lock.
 ///
@@ -199,9 +200,34 @@ impl<T: ?Sized> Mutex<T> {
     /// *mutex.lock_blocking() += 1;
     /// assert_eq!(mutex.into_inner(), 2);
     /// ```
+    #[doc(alias = "blocking_lock")]
     #[track_caller]
     pub fn lock_blocking(&self) -> MutexGuard<'_, T> {
         block_on(self.lock(), "lock")
+    }
+
+    /// As [`lock_blocking`](Self::lock_blocking), with a guard that borrows nothing.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of a ring, where it would stop every task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::sync::Mutex;
+    /// use std::sync::Arc;
+    ///
+    /// let total = Arc::new(Mutex::new(0));
+    /// let mut guard = Arc::clone(&total).lock_owned_blocking();
+    /// std::thread::spawn(move || *guard += 1).join().unwrap();
+    /// assert_eq!(*total.lock_blocking(), 1);
+    /// ```
+    #[doc(alias = "blocking_lock_owned")]
+    #[track_caller]
+    pub fn lock_owned_blocking(self: Arc<Self>) -> OwnedMutexGuard<T> {
+        let _ = ManuallyDrop::new(block_on(self.lock(), "lock_owned"));
+        OwnedMutexGuard { mutex: self, value: PhantomData }
     }
 
     /// Locks, blocking the thread for at most `timeout`.

@@ -220,7 +220,7 @@ impl<T> OnceCell<T> {
     /// ```
     #[track_caller]
     pub fn wait_blocking(&self) -> &T {
-        block_on(self.wait(), "wait()")
+        block_on(self.wait(), "wait")
     }
 
     /// Blocks the thread until there is a value, for at most `timeout`.

@@ -24,11 +24,16 @@
 //! all at once, and those behind it wait for that; so a wish for many is not starved by wishes for
 //! few. Permits that come meanwhile stay in the word, where `WAITED` keeps them for the line.
 //! Before it lines up a wait looks on for a moment, as long as nobody is in line: what two
-//! processors hold in turns, for some nanoseconds each, would else cost a wake each time.
+//! processors hold in turns, for some nanoseconds each, would else cost a wake each time. It does
+//! not if the last who took permits is on this very thread, and so cannot give back meanwhile
+//! (`taker.rs`).
+//! Where it does not pay, on a machine with one processor for instance, the moment is soon down to
+//! one look a wait (`looks`).
 
 use std::task::{Poll, Waker};
 
 use super::error::{AcquireError, TryAcquireError};
+use super::taker::{Taker, Thread};
 use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, const_fn};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::spin_loop;
@@ -44,15 +49,25 @@ const LOOKS_MAX: usize = if cfg!(ringpool_loom) { 1 } else { 32 };
 /// How many permits the word has room for, and some to spare.
 pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
 
-/// Those in line bring how many they need; they find them taken, or everything closed.
+/// What those in line bring.
+#[derive(Clone, Copy)]
+struct Wish {
+    needed: usize,
+    /// Where it was lined up, and where it is likely to be when it is granted.
+    thread: Thread,
+}
+
+/// Those in line find what they need taken, or everything closed.
 type Granted = Result<(), AcquireError>;
-type Line = Locked<(), usize, Granted>;
+type Line = Locked<(), Wish, Granted>;
 
 pub(super) struct Permits {
     word: AtomicUsize,
     /// How often to look on before lining up: more if that was worth it of late.
     looks: AtomicUsize,
-    waiting: WaitList<(), usize, Granted>,
+    /// The thread on which permits were taken last: a guess at where their holder is now.
+    taker: Taker,
+    waiting: WaitList<(), Wish, Granted>,
 }
 
 impl Permits {
@@ -62,6 +77,7 @@ impl Permits {
             Self {
                 word: AtomicUsize::new(count * ONE),
                 looks: AtomicUsize::new(LOOKS_MAX.div_ceil(4)),
+                taker: Taker::nobody(),
                 waiting: WaitList::new(()),
             }
         }
@@ -70,8 +86,8 @@ impl Permits {
     /// Takes `needed` permits if that needs no waiting.
     #[inline]
     pub(super) fn try_acquire(&self, needed: usize) -> Result<(), TryAcquireError> {
-        // Ordering: Relaxed; the exchange below fails if this is out of date.
-        let mut word = self.word.load(Ordering::Relaxed);
+        // Ordering: Acquire, here and where the exchange fails, with the Release of who closed.
+        let mut word = self.word.load(Ordering::Acquire);
         loop {
             if word & CLOSED != 0 {
                 return Err(TryAcquireError::Closed);
@@ -85,10 +101,13 @@ impl Permits {
                 word,
                 word - needed * ONE,
                 Ordering::Acquire,
-                Ordering::Relaxed,
+                Ordering::Acquire,
             );
             match exchanged {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.taker.note(Thread::this());
+                    return Ok(());
+                }
                 Err(newer) => word = newer,
             }
         }
@@ -104,6 +123,9 @@ impl Permits {
     /// on another processor may be about to give back, and that is cheaper than being woken.
     #[cold]
     fn acquire_soon(&self, needed: usize) -> Result<(), TryAcquireError> {
+        if self.taker.is_on_this_thread() {
+            return Err(TryAcquireError::NoPermits);
+        }
         // Ordering: Relaxed, here and below: a guess that needs nothing.
         let looks = self.looks.load(Ordering::Relaxed);
         for _ in 0..looks {
@@ -128,6 +150,7 @@ impl Permits {
         if count == 0 {
             return;
         }
+        self.taker.clear();
         // Ordering: Release, with the Acquire of whoever takes them.
         if self.word.fetch_add(count * ONE, Ordering::Release) & WAITED != 0 {
             self.serve();
@@ -167,16 +190,16 @@ impl Permits {
     /// Closes: whoever waits, or comes later, gets an error.
     pub(super) fn close(&self) {
         self.waiting.with(|line, wakes| {
-            // Ordering: Relaxed: nothing is handed over by it, and it is under the lock.
-            self.word.fetch_or(CLOSED | WAITED, Ordering::Relaxed);
+            // Ordering: Release, with the Acquire of who finds it closed, who may ask why it was.
+            self.word.fetch_or(CLOSED | WAITED, Ordering::Release);
             line.serve_all(wakes, |_| Err(AcquireError(())));
             self.settle(line, 0);
         });
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        // Ordering: Relaxed, as in `available`.
-        self.word.load(Ordering::Relaxed) & CLOSED != 0
+        // Ordering: Acquire, with the Release in `close`.
+        self.word.load(Ordering::Acquire) & CLOSED != 0
     }
 
     #[cold]
@@ -195,10 +218,11 @@ impl Permits {
         }
         let available = word / ONE;
         let mut taken = 0;
-        while let Some(&needed) = line.line.first()
-            && needed <= available - taken
+        while let Some(&wish) = line.line.first()
+            && wish.needed <= available - taken
         {
-            taken += needed;
+            taken += wish.needed;
+            self.taker.note(wish.thread);
             line.serve_first(wakes, |_| Ok(()));
         }
         self.settle(line, taken);
@@ -215,7 +239,7 @@ impl Permits {
     }
 
     /// The first step of a wait: takes permits that are there, or lines up.
-    fn begin(&self, line: &mut Line, needed: usize) -> Begun<usize, Granted> {
+    fn begin(&self, line: &mut Line, needed: usize) -> Begun<Wish, Granted> {
         // Ordering: Acquire, with the Release of those who gave back; see the top of the page.
         let word = self.word.fetch_or(WAITED, Ordering::Acquire);
         if word & CLOSED != 0 {
@@ -226,7 +250,7 @@ impl Permits {
             self.settle(line, needed);
             return Begun::Done(Ok(()));
         }
-        Begun::Wait(needed)
+        Begun::Wait(Wish { needed, thread: Thread::this() })
     }
 
     /// After a wait has left the line: those behind it may be due.
@@ -234,7 +258,7 @@ impl Permits {
         &self,
         line: &mut Line,
         wakes: &mut Wakes,
-        left: Left<usize, Granted>,
+        left: Left<Wish, Granted>,
         needed: usize,
     ) {
         if let Left::Served(Ok(())) = left {
@@ -291,7 +315,11 @@ impl Acquire<'_> {
     #[inline(never)]
     fn poll_line(&mut self, waker: &Waker) -> Poll<Result<(), AcquireError>> {
         let Self { permits, needed, ref mut place } = *self;
-        permits.waiting.poll(place, waker, |line, _| permits.begin(line, needed))
+        let polled = permits.waiting.poll(place, waker, |line, _| permits.begin(line, needed));
+        if let Poll::Ready(Ok(())) = polled {
+            permits.taker.note(Thread::this());
+        }
+        polled
     }
 }
 
@@ -304,5 +332,64 @@ impl Drop for Acquire<'_> {
                 permits.close_ranks(line, wakes, left, needed);
             });
         }
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom)))]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn looks(permits: &Permits) -> usize {
+        permits.looks.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn nobody_looks_on_while_the_permit_was_taken_on_the_same_thread() {
+        let permits = Permits::new(1);
+        let before = looks(&permits);
+        permits.try_acquire(1).unwrap();
+        assert!(permits.acquire_soon(1).is_err());
+        assert_eq!(looks(&permits), before, "it has not looked, and learned nothing");
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(permits.acquire_soon(1).is_err()));
+        });
+        assert_eq!(looks(&permits), before / 2, "another thread has looked in vain");
+    }
+
+    #[test]
+    fn nobody_looks_on_while_the_permit_was_handed_to_the_same_thread() {
+        let permits = Permits::new(1);
+        permits.try_acquire(1).unwrap();
+        let mut waiting = permits.acquire(1);
+        assert!(waiting.poll_wait(Waker::noop()).is_pending());
+        permits.release(1);
+        let before = looks(&permits);
+        assert!(permits.acquire_soon(1).is_err());
+        assert_eq!(looks(&permits), before, "who waited did so on this thread");
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(waiting.poll_wait(Waker::noop()).is_ready()));
+        });
+        assert!(permits.acquire_soon(1).is_err());
+        assert_eq!(looks(&permits), before / 2, "and has gone to another one with it");
+    }
+
+    #[test]
+    fn who_has_given_back_does_not_take_himself_for_the_holder() {
+        let permits = Permits::new(2);
+        permits.try_acquire(1).unwrap();
+        permits.release(1);
+        let before = looks(&permits);
+        assert!(permits.acquire_soon(3).is_err());
+        assert_eq!(looks(&permits), before / 2);
+    }
+
+    #[test]
+    fn where_looking_on_never_pays_it_is_soon_one_look_a_wait() {
+        let permits = Permits::new(0);
+        for _ in 0..LOOKS_MAX.ilog2() {
+            assert!(permits.acquire_soon(1).is_err());
+        }
+        assert_eq!(looks(&permits), 1);
     }
 }

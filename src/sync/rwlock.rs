@@ -22,8 +22,10 @@ pub(super) const ALL: usize = (u32::MAX >> 3) as usize;
 /// A value that many can read at a time, or one can write, also across `.await`.
 ///
 /// **Fair, in the order of arrival**: a writer that waits holds back the readers that come after
-/// it, so it is not starved; readers next to each other in line enter together. Beware of reading
-/// twice in one task, therefore: a writer that comes in between makes the second wait for ever.
+/// it, so it is not starved; readers next to each other in line enter together. (If nobody is in
+/// line, a wait looks on for about a microsecond before it goes there, unless the lock was taken on
+/// its own thread; the order is that in which they lined up.) Beware of reading twice in one task,
+/// therefore: a writer that comes in between makes the second wait for ever.
 ///
 /// Up to 2²⁹ − 1 readers have the lock at a time; more of them wait. A panic releases the lock, and
 /// there is no poisoning, for the reason given at [`Mutex`](super::Mutex). The guards are `Send`.

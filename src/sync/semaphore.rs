@@ -17,7 +17,9 @@ use super::waiting::{Wait, block_for, block_on, const_fn, poll_with_budget};
 ///
 /// **Fair**: who waits is served in the order of arrival, and nobody overtakes. A wait for many
 /// permits is not starved by waits for few: those behind it wait until it has got all of its own. A
-/// wait that is dropped gives back what it was assigned already.
+/// wait that is dropped gives back what it was assigned already. (If nobody is in line, a wait
+/// looks on for about a microsecond before it goes there, unless the last permit was taken on its
+/// own thread; the order is that in which they lined up.)
 ///
 /// # Examples
 ///

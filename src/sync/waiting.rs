@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::coop;
 use crate::line::{Key, Line, Polled, Removed};
-use crate::parking::park_until;
+use crate::parking::{assert_may_block, park_until};
 use crate::primitives::{Mutex, MutexGuard, lock};
 use crate::wakes::{Wakes, discard};
 
@@ -113,7 +113,7 @@ impl<S, W, D> WaitList<S, W, D> {
                         Poll::Pending
                     }
                 });
-                unused.into_iter().for_each(discard);
+                discard(unused);
                 polled
             }
         }
@@ -138,7 +138,7 @@ impl<S, W, D> WaitList<S, W, D> {
             };
             pass_on(locked, wakes, left)
         });
-        removed_waker.into_iter().for_each(discard);
+        discard(removed_waker);
         Some(result)
     }
 
@@ -178,7 +178,7 @@ impl<S, W, D> Locked<S, W, D> {
     pub(crate) fn serve_first(&mut self, wakes: &mut Wakes, serve: impl FnOnce(W) -> D) -> bool {
         let woken = self.line.serve_first(serve);
         let is_served = woken.is_some();
-        woken.into_iter().for_each(|waker| wakes.push(waker));
+        wakes.add(woken);
         is_served
     }
 
@@ -228,24 +228,4 @@ pub(crate) fn block_for<W: Wait>(
     // A deadline too far away to be told is none.
     let deadline = Instant::now().checked_add(timeout);
     park_until(deadline, |waker| wait.poll_wait(waker)).or_else(|| wait.give_up())
-}
-
-#[track_caller]
-pub(crate) fn assert_may_block(instead: &str) {
-    assert!(
-        !is_on_a_ring(),
-        "a thread of a ring must not block, since every task there would stop: \
-         await `{instead}`, or call this from `spawn_blocking`"
-    );
-}
-
-#[cfg(not(ringpool_loom))]
-fn is_on_a_ring() -> bool {
-    !crate::context::here().is_null()
-}
-
-/// The models have no rings.
-#[cfg(ringpool_loom)]
-fn is_on_a_ring() -> bool {
-    false
 }

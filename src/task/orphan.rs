@@ -12,6 +12,7 @@ use super::header::{Header, Whereabouts};
 use super::state::Release;
 use super::{leavings, run};
 use crate::context::{self, Local};
+use crate::foreign::shielded;
 use crate::mailbox::Mailbox;
 use crate::outstanding::Share;
 
@@ -64,7 +65,7 @@ impl Orphan {
         // SAFETY: the tag says that it is a box that was leaked for this orphan, which we consume.
         let Both { task, share } = *unsafe { Box::from_raw(both) };
         // It wakes somebody, who may be anybody.
-        let _ = run::shielded(|| drop(share));
+        let _ = shielded(|| drop(share));
         task
     }
 

@@ -10,8 +10,8 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::header::{Birth, Header, VTable};
-use super::run::{dispose_of, shielded};
 use super::{TaskError, TaskId};
+use crate::foreign::{dispose_of, shielded};
 use crate::recycle;
 
 /// What a task's allocation holds besides the header.

@@ -1,38 +1,14 @@
 //! Running tasks on their home ring: from the ready queue through a poll to the end.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::task::{Context, Waker};
+use std::task::Context;
 
 use super::header::Header;
 use super::state::{Completed, Release};
 use super::{travel, waker};
 use crate::context::{self, Local};
 use crate::coop;
-
-/// Runs user code that may panic, where a panic has nobody to go to.
-pub(crate) fn shielded<R>(user_code: impl FnOnce() -> R) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(user_code)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            dispose_of(payload);
-            None
-        }
-    }
-}
-
-/// Drops a panic's payload, whatever its destructor does: a panic in there has a payload too, and
-/// so on. One that never comes to an end is leaked.
-pub(crate) fn dispose_of(mut payload: Box<dyn Any + Send>) {
-    for _ in 0..16 {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            Ok(()) => return,
-            Err(next) => payload = next,
-        }
-    }
-    std::mem::forget(payload);
-}
+use crate::wakes::{discard, wake};
 
 /// Takes in a task that has just come to live here: it is polled next.
 ///
@@ -218,7 +194,7 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
             unsafe { (header.vtable.drop_output)(task) };
             // SAFETY: as above.
             let waker = unsafe { header.join.take_join_waker() };
-            let _ = shielded(|| drop(waker));
+            discard(waker);
         }
     }
     release(task, header);
@@ -229,11 +205,6 @@ fn release(task: NonNull<Header>, header: &Header) {
         // SAFETY: we were told to.
         unsafe { (header.vtable.free)(task) };
     }
-}
-
-/// Wakes a waker that may be anybody's, and may panic.
-pub(crate) fn wake(waker: Waker) {
-    let _ = shielded(move || waker.wake());
 }
 
 /// Stops everything that lives here: each task is woken, and finds itself cancelled.

@@ -1,3 +1,4 @@
+use crate::common::{limit, panic_of};
 use futures::executor::block_on;
 use ringpool::channel::{Channel, RecvTimeoutError, SendTimeoutError};
 use std::sync::Barrier;
@@ -113,4 +114,43 @@ fn waits_with_a_timeout_lose_nothing_under_way() {
         }
     });
     assert!(received.into_iter().eq(0..count));
+}
+
+#[test]
+fn a_blocking_form_panics_on_the_thread_of_a_ring_and_takes_nothing() {
+    let _limit = limit();
+    let channel = Channel::<u8>::bounded(2);
+    let messages = ringpool::Pool::new(1).block_on(async {
+        let long = Duration::from_secs(60);
+        [
+            panic_of(|| channel.send_blocking(1)),
+            panic_of(|| channel.send_timeout(1, long)),
+            panic_of(|| channel.recv_blocking()),
+            panic_of(|| channel.recv_timeout(long)),
+            panic_of(|| drop(channel.reserve_blocking())),
+            panic_of(|| drop(channel.reserve_timeout(long))),
+        ]
+    });
+    for (message, instead) in
+        messages.iter().zip(["send", "send", "recv", "recv", "reserve", "reserve"])
+    {
+        let advice = format!("await `{instead}`, or call this from `spawn_blocking`");
+        assert!(message.contains(&advice), "{message}");
+    }
+    assert!(channel.is_empty());
+    channel.try_send(1).unwrap();
+    channel.try_send(2).unwrap();
+}
+
+#[test]
+fn a_receive_that_panics_on_a_ring_leaves_the_place_of_the_stream_in_line() {
+    let _limit = limit();
+    let (sender, mut receiver) = Channel::<u8>::bounded(1).split();
+    ringpool::Pool::new(1).block_on(async {
+        assert!(futures::poll!(futures::StreamExt::next(&mut receiver)).is_pending());
+        sender.try_send(7).unwrap();
+        panic_of(|| receiver.recv_blocking());
+        panic_of(|| receiver.recv_timeout(Duration::from_secs(60)));
+        assert_eq!(receiver.recv().await, Ok(7));
+    });
 }

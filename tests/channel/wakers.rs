@@ -2,7 +2,7 @@ use crate::support::ByHand;
 use ringpool::Channel;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 #[test]
 fn the_waker_of_the_last_poll_is_the_one_woken() {
@@ -154,4 +154,58 @@ fn wakers_are_dropped_outside_of_the_lock() {
     });
     assert_eq!(finished.recv_timeout(std::time::Duration::from_secs(60)), Ok(6));
     thread.join().unwrap();
+}
+
+/// Panics when a waker of it is dropped, and owns nothing: each clone counts as one of its own.
+static PANICS_WHEN_DROPPED: RawWakerVTable = RawWakerVTable::new(
+    |data| RawWaker::new(data, &PANICS_WHEN_DROPPED),
+    |_| {},
+    |_| {},
+    |_| panic!("as the test wants it"),
+);
+
+/// A waker whose clones panic when they are dropped; itself it never is.
+fn panics_when_dropped() -> std::mem::ManuallyDrop<Waker> {
+    // SAFETY: the table's functions ignore their pointer, and are safe to call from any thread.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &PANICS_WHEN_DROPPED)) };
+    std::mem::ManuallyDrop::new(waker)
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_loses_no_item() {
+    let bad = panics_when_dropped();
+    let handing_over = Channel::bounded(0);
+    let sender = ByHand::waiting(handing_over.send(1));
+    assert_eq!(ByHand::new(handing_over.recv()).poll_with(&bad), Poll::Ready(Ok(1)));
+    assert_eq!(sender.finish(), Ok(()));
+
+    let mut receiver = ByHand::new(handing_over.recv());
+    assert!(receiver.poll_with(&bad).is_pending());
+    assert!(receiver.poll().is_pending(), "the waker is exchanged");
+    assert!(receiver.poll_with(&bad).is_pending());
+    assert_eq!(handing_over.try_send(2), Ok(()));
+    assert_eq!(receiver.finish(), Ok(2));
+
+    let mut receiver = ByHand::new(handing_over.recv());
+    assert!(receiver.poll_with(&bad).is_pending());
+    drop(receiver);
+    let sender = ByHand::waiting(handing_over.send(3));
+    let mut second = ByHand::new(handing_over.send(4));
+    assert!(second.poll_with(&bad).is_pending());
+    drop(second);
+    assert_eq!(handing_over.try_recv(), Ok(3));
+    assert_eq!(sender.finish(), Ok(()));
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_loses_no_place() {
+    let bad = panics_when_dropped();
+    let (sender, receiver) = Channel::bounded(1).split();
+    let permit = sender.try_reserve().unwrap();
+    let mut waiting = ByHand::new(sender.reserve());
+    assert!(waiting.poll_with(&bad).is_pending());
+    drop(waiting);
+    drop(permit);
+    sender.try_reserve().unwrap().send(1);
+    assert_eq!(receiver.try_recv(), Ok(1));
 }

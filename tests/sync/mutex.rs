@@ -185,6 +185,9 @@ fn a_thread_of_a_ring_must_not_block() {
     pool.block_on(async {
         let text = panic_of(std::panic::AssertUnwindSafe(|| drop(mutex.lock_blocking())));
         assert!(text.contains("await `lock`"), "{text}");
+        let owned = || drop(Arc::new(Mutex::new(())).lock_owned_blocking());
+        let text = panic_of(std::panic::AssertUnwindSafe(owned));
+        assert!(text.contains("await `lock_owned`"), "{text}");
         let timed = || drop(mutex.lock_timeout(Duration::ZERO));
         assert!(panic_of(std::panic::AssertUnwindSafe(timed)).contains("must not block"));
     });

@@ -238,3 +238,24 @@ fn a_guard_may_be_dropped_on_another_thread() {
     });
     assert_eq!(mutex.into_inner().0, 2);
 }
+
+#[test]
+fn threads_keep_guards_that_borrow_nothing() {
+    let _limit = limit();
+    let (threads, each) = (3, rounds(500));
+    let mutex = Arc::new(Mutex::new(Pair::default()));
+    let threads = (0..threads).map(|_| {
+        let mutex = Arc::clone(&mutex);
+        thread::spawn(move || {
+            for _ in 0..each {
+                let mut guard = Arc::clone(&mutex).lock_owned_blocking();
+                guard.add();
+                thread::spawn(move || drop(guard));
+            }
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    let count = threads.len();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(mutex.lock_blocking().0, count * each);
+}

@@ -29,7 +29,7 @@ use crate::context::{self, Local};
 use crate::primitives::atomic::{AtomicU32, Ordering};
 use crate::ring::provided::{BUFFERS_MAX, GroupOptions, Pages, Taken};
 use crate::runtime::Shared;
-use crate::task::run;
+use crate::wakes::wake;
 
 /// Buffers that one ring's operations take from: *provided buffers*. Since Linux 5.19.
 ///
@@ -390,7 +390,7 @@ impl Drop for SharedPool {
 
 /// The user's code runs: nothing may be locked or borrowed.
 fn wake_all(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(run::wake);
+    wakers.into_iter().for_each(wake);
 }
 
 #[cold]

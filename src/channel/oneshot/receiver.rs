@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use super::cell::{Half, Look};
 use crate::coop;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::parking::park_until;
-use crate::sync::waiting::assert_may_block;
+use crate::parking::{assert_may_block, park_until};
 
 /// The half of a [`channel`](super::channel) that receives: a future of its value, or of
 /// [`RecvError`] if the sender is dropped.

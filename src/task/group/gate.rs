@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::primitives::{Mutex, lock};
-use crate::task::run;
+use crate::wakes::wake;
 
 /// Opened once, by the group.
 pub(super) struct Gate(Mutex<State>);
@@ -24,7 +24,7 @@ impl Gate {
     pub(super) fn open(&self) {
         let before = std::mem::replace(&mut *lock(&self.0), State::Open);
         if let State::Shut(Some(waker)) = before {
-            run::wake(waker);
+            wake(waker);
         }
     }
 

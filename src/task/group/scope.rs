@@ -17,11 +17,11 @@ use super::shared::{Shared, wake_all};
 use super::spawn::needs_a_ring;
 use crate::channel::{Channel, Receiver};
 use crate::context;
+use crate::foreign::dispose_of;
 use crate::primitives::lock;
 use crate::runtime::Runtime;
 use crate::task::TaskError;
 use crate::task::blocking::Job;
-use crate::task::run::dispose_of;
 
 /// Runs `body`, which may spawn tasks, and ends when it and all of them have ended.
 ///

@@ -8,12 +8,13 @@ use super::book::{Begin, Book, Child, ChildKey, Effects};
 use super::gate::Gate;
 use crate::blocking::BlockingPool;
 use crate::context;
+use crate::foreign::shielded;
 use crate::primitives::{Mutex, lock};
 use crate::task::blocking::Job;
 use crate::task::header::Header;
 use crate::task::orphan::Orphan;
-use crate::task::run::{shielded, wake};
 use crate::task::{Task, TaskError, TaskId};
+use crate::wakes::wake;
 
 /// How a child in line is begun.
 pub(super) enum Start {

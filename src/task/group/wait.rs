@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker, ready};
 use super::book::{ChildKey, Event, Found};
 use super::shared::{Shared, wake_all};
 use crate::coop;
+use crate::foreign::shielded;
 use crate::line::{Key, Polled};
 use crate::primitives::lock;
-use crate::task::run::shielded;
 use crate::task::{Task, TaskError};
 
 /// Ready with what it [`Found`], which is then the caller's.
