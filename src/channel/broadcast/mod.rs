@@ -33,6 +33,7 @@
 mod error;
 #[cfg(all(test, ringpool_loom))]
 mod models;
+mod patience;
 mod receiver;
 mod sender;
 mod shared;
