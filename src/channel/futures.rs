@@ -10,8 +10,9 @@ use super::sending::Sending;
 use super::shared::Shared;
 use crate::coop;
 use crate::error::{RecvError, SendError};
-use crate::line::Key;
+use crate::line::{Key, Removed};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::wakes::discard;
 
 /// A send that waits for room; made by [`Channel::send`](super::Channel::send) and
 /// [`Sender::send`](super::Sender::send).
@@ -55,7 +56,13 @@ impl<T> Future for SendFuture<'_, T> {
 impl<T> Drop for SendFuture<'_, T> {
     fn drop(&mut self) {
         if let Sending::Waiting(key) = self.sending {
-            drop(self.shared.abandon_send(key));
+            match self.shared.abandon_send(key) {
+                Removed::Waiting(offer, waker) => {
+                    discard(waker);
+                    drop(offer);
+                }
+                Removed::Served(sent) => drop(sent),
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use super::wakes::wake;
 use crate::error::{RecvError, TryRecvError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::discard;
 
 /// How far a receive has come.
 #[derive(Clone, Copy)]
@@ -77,8 +78,11 @@ impl<T> Shared<T> {
 
     /// Ends a receive that is in line; an item it was handed goes back to the channel.
     pub(super) fn abandon_recv(&self, key: Key) {
-        let (_removed, woken) = lock(&self.state).abandon_receiver(&self.ring, key);
+        let (removed, woken) = lock(&self.state).abandon_receiver(&self.ring, key);
         wake(woken);
+        if let Removed::Waiting((), waker) = removed {
+            discard(waker);
+        }
     }
 
     /// Ends a receive that is in line; an item it was handed is kept.
@@ -91,13 +95,17 @@ impl<T> Shared<T> {
         match self.finish_recv(key) {
             Removed::Served(Some(handed)) => Ok(handed.item),
             Removed::Served(None) => Err(TryRecvError::Closed),
-            Removed::Waiting((), _waker) => self.try_recv(),
+            Removed::Waiting((), waker) => {
+                discard(waker);
+                self.try_recv()
+            }
         }
     }
 
     fn receive_or_line_up(&self, mut waker: Option<Waker>) -> Taken<T> {
         let (taken, woken) = lock(&self.state).receive(&self.ring, &mut waker);
         woken.wake();
+        waker.into_iter().for_each(discard);
         taken
     }
 }

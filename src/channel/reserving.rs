@@ -8,6 +8,7 @@ use super::wakes::Wakes;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::discard;
 
 /// How far a reservation has come.
 #[derive(Clone, Copy)]
@@ -48,6 +49,7 @@ impl<T> Shared<T> {
         // It may be dropped if it is not needed, and that is user code: outside of the lock.
         let mut waker = Some(waker.clone());
         let reserved = lock(&self.state).reserve(&self.ring, &mut waker);
+        waker.into_iter().for_each(discard);
         match reserved {
             Reserved::Granted => Poll::Ready(Ok(())),
             Reserved::Closed => Poll::Ready(Err(SendError(()))),
@@ -66,8 +68,10 @@ impl<T> Shared<T> {
 
     /// Ends a reservation that is in line; a place that it got goes to the next.
     pub(super) fn abandon_reserve(&self, key: Key) {
-        if let Removed::Served(true) = self.finish_reserve(key) {
-            self.release();
+        match self.finish_reserve(key) {
+            Removed::Served(true) => self.release(),
+            Removed::Served(false) => {}
+            Removed::Waiting(_turn, waker) => discard(waker),
         }
     }
 

@@ -9,6 +9,7 @@ use super::wakes::wake;
 use crate::error::{SendError, TrySendError};
 use crate::line::{Key, Removed};
 use crate::primitives::lock;
+use crate::wakes::discard;
 
 /// How far a send has come.
 pub(super) enum Sending<T> {
@@ -108,6 +109,7 @@ impl<T> Shared<T> {
     fn send_or_line_up(&self, item: T, mut waker: Option<Waker>) -> Offered<T> {
         let (offered, woken) = lock(&self.state).send(&self.ring, item, &mut waker);
         wake(woken);
+        waker.into_iter().for_each(discard);
         offered
     }
 }

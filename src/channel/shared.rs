@@ -11,6 +11,7 @@ use super::state::State;
 use crate::line::{Key, Line, Polled};
 use crate::primitives::atomic::AtomicUsize;
 use crate::primitives::{Mutex, lock};
+use crate::wakes::discard;
 
 pub(super) struct Shared<T> {
     pub(super) ring: Ring<T>,
@@ -103,7 +104,7 @@ impl<T> Shared<T> {
         let old_waker = line(&mut state).set_waker(key, new_waker);
         let polled = line(&mut state).poll(key, waker);
         drop(state);
-        drop(old_waker);
+        discard(old_waker);
         match polled {
             Polled::Served(found) => Poll::Ready(found),
             Polled::Waiting | Polled::WakerChanged => Poll::Pending,

@@ -155,3 +155,85 @@ fn wakers_are_dropped_outside_of_the_lock() {
     assert_eq!(finished.recv_timeout(std::time::Duration::from_secs(60)), Ok(6));
     thread.join().unwrap();
 }
+
+/// What a waker does when it is cloned, once; its clones panic when they are dropped.
+struct Scripted(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+static SCRIPTED: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        // SAFETY: it points to what `scripted` has leaked.
+        let scripted = unsafe { &*data.cast::<Scripted>() };
+        let step = scripted.0.lock().unwrap().take();
+        step.into_iter().for_each(|step| step());
+        RawWaker::new(data, &SCRIPTED)
+    },
+    |_| {},
+    |_| {},
+    |_| panic!("as the test wants it"),
+);
+
+/// Polls with a waker that runs `step` when it is cloned, and panics when it is dropped.
+fn poll_scripted<F: std::future::Future>(
+    waiting: &mut ByHand<F>,
+    step: impl FnOnce() + Send + 'static,
+) -> std::task::Poll<F::Output> {
+    static KEPT: Mutex<Vec<&Scripted>> = Mutex::new(Vec::new());
+    let scripted: &Scripted = Box::leak(Box::new(Scripted(Mutex::new(Some(Box::new(step))))));
+    KEPT.lock().unwrap().push(scripted);
+    // SAFETY: the table's functions may be called from any thread, and the data is never freed.
+    let waker = unsafe { Waker::new(std::ptr::from_ref(scripted).cast(), &SCRIPTED) };
+    waiting.poll_with(&std::mem::ManuallyDrop::new(waker))
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_loses_nothing_that_came_meanwhile() {
+    use std::task::Poll;
+
+    let channel = Channel::bounded(1);
+    let send = |item| {
+        let channel = channel.clone();
+        move || channel.try_send(item).unwrap()
+    };
+    let receive = || {
+        let channel = channel.clone();
+        move || assert!(channel.try_recv().is_ok())
+    };
+    let mut first = ByHand::new(channel.recv());
+    assert_eq!(poll_scripted(&mut first, send(1)), Poll::Ready(Ok(1)));
+    let mut in_line = ByHand::waiting(channel.recv());
+    assert_eq!(poll_scripted(&mut in_line, send(2)), Poll::Ready(Ok(2)));
+
+    let (sender, _receiver) = channel.clone().split();
+    channel.try_send(3).unwrap();
+    let mut first = ByHand::new(channel.send(4));
+    assert_eq!(poll_scripted(&mut first, receive()), Poll::Ready(Ok(())));
+    let mut in_line = ByHand::waiting(channel.send(5));
+    assert_eq!(poll_scripted(&mut in_line, receive()), Poll::Ready(Ok(())));
+    let mut first = ByHand::new(sender.reserve());
+    assert!(poll_scripted(&mut first, receive()).is_ready(), "and the permit was dropped");
+    channel.try_send(6).unwrap();
+    let mut in_line = ByHand::waiting(sender.reserve());
+    assert!(poll_scripted(&mut in_line, receive()).is_ready());
+    assert_eq!(channel.try_send(7), Ok(()), "no place is left reserved");
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_harms_nobody_who_gives_up() {
+    let channel = Channel::bounded(1);
+    let mut abandoned = ByHand::new(channel.recv());
+    assert!(poll_scripted(&mut abandoned, || ()).is_pending());
+    drop(abandoned);
+    channel.try_send(1).unwrap();
+    let mut abandoned = ByHand::new(channel.send(2));
+    assert!(poll_scripted(&mut abandoned, || ()).is_pending());
+    drop(abandoned);
+    let (sender, mut receiver) = channel.split();
+    let mut abandoned = ByHand::new(sender.reserve());
+    assert!(poll_scripted(&mut abandoned, || ()).is_pending());
+    drop(abandoned);
+    assert_eq!(receiver.try_recv(), Ok(1));
+    let mut next = ByHand::new(futures::StreamExt::next(&mut receiver));
+    assert!(poll_scripted(&mut next, || ()).is_pending());
+    drop(next);
+    assert_eq!(receiver.try_recv(), Err(ringpool::TryRecvError::Empty));
+}

@@ -31,9 +31,9 @@
 //! ```
 
 mod error;
+mod look;
 #[cfg(all(test, ringpool_loom))]
 mod models;
-mod patience;
 mod receiver;
 mod sender;
 mod shared;

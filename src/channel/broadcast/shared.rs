@@ -11,7 +11,7 @@
 use std::task::{Poll, Waker};
 
 use super::error::TryRecvError;
-use super::patience::Patience;
+use super::look::LookPolicy;
 use super::slot::{MAX_RECEIVERS, Share, Slot};
 use crate::line::Polled;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
@@ -131,7 +131,7 @@ impl<T> Shared<T> {
         &self,
         cursor: &mut Cursor,
         place: &mut Place,
-        patience: &mut Patience,
+        policy: &mut LookPolicy,
         waker: &Waker,
     ) -> Poll<Result<Share<T>, TryRecvError>> {
         loop {
@@ -139,7 +139,7 @@ impl<T> Shared<T> {
             if let Some(share) = unsafe { self.claim(cursor) } {
                 return Poll::Ready(Ok(share));
             }
-            if patience.look(|| self.slots[cursor.index].has(cursor.position)) {
+            if policy.look(|| self.slots[cursor.index].has(cursor.position)) {
                 continue;
             }
             match self.find_or_line_up(cursor, place, waker) {

@@ -26,14 +26,14 @@ const SKIPPED_MAX: u8 = 63;
 
 /// See the module's page.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct LookPolicy {
     /// How many waits were to begin without a look after the last one in vain.
     skipped: u8,
     /// How many of those are left.
     left: u8,
 }
 
-impl Patience {
+impl LookPolicy {
     /// Whether `is_there` becomes true within a short while; `false` at once if looking has not
     /// paid lately.
     ///
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn who_looks_in_vain_looks_less_and_less() {
-        let (mut patience, looks) = (Patience::default(), Cell::new(0));
+        let (mut policy, looks) = (LookPolicy::default(), Cell::new(0));
         let mut look = || {
-            patience.look(|| {
+            policy.look(|| {
                 looks.set(looks.get() + 1);
                 false
             })
@@ -82,21 +82,21 @@ mod tests {
 
     #[test]
     fn finding_an_item_makes_the_next_wait_begin_with_a_look() {
-        let mut patience = Patience::default();
-        while patience.skipped < SKIPPED_MAX || patience.left > 0 {
-            assert!(!patience.look(|| false));
+        let mut policy = LookPolicy::default();
+        while policy.skipped < SKIPPED_MAX || policy.left > 0 {
+            assert!(!policy.look(|| false));
         }
-        assert!(patience.look(|| true));
-        assert!(patience.look(|| true));
-        assert!(!patience.look(|| false));
-        assert!(!patience.look(|| true), "skipped after a look in vain");
-        assert!(patience.look(|| true));
+        assert!(policy.look(|| true));
+        assert!(policy.look(|| true));
+        assert!(!policy.look(|| false));
+        assert!(!policy.look(|| true), "skipped after a look in vain");
+        assert!(policy.look(|| true));
     }
 
     #[test]
     fn an_item_found_by_looking_costs_budget() {
         coop::reset(1);
-        assert!(Patience::default().look(|| true));
+        assert!(LookPolicy::default().look(|| true));
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(coop::poll_proceed(&context).is_pending());
         coop::reset(coop::UNLIMITED);
