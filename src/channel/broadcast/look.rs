@@ -5,10 +5,10 @@
 //! slower than either alone. So a receiver that finds nothing first lets a moment pass in which it
 //! touches nothing of what is shared, so that several items can come, and then looks.
 //!
-//! It pays only while items come quickly, and never if the sender is on this thread. So looking in
-//! vain makes a receiver wait without a look the next time, then three times, seven times, and so
-//! on up to [`SKIPPED_MAX`]; finding an item ends that. A receiver of rare items all but never
-//! looks.
+//! It pays only while items come quickly, and never if the sender is on this thread. So a receiver
+//! that has looked in vain twice waits without a look the next time, then three times, seven times,
+//! and so on up to 63; finding an item ends that. Once in vain counts for nothing, since that is
+//! how each burst of items ends. A receiver of rare items all but never looks.
 
 use crate::coop;
 use crate::primitives::spin_loop;
@@ -21,16 +21,16 @@ const MOMENTS: [u32; 3] = [8, 16, 32];
 #[cfg(ringpool_loom)]
 const MOMENTS: [u32; 1] = [0];
 
-/// At most so many waits begin without a look after one in vain.
-const SKIPPED_MAX: u8 = 63;
+/// More looks in vain than this make no difference.
+const IN_VAIN_MAX: u8 = 7;
 
 /// See the module's page.
 #[derive(Debug, Default)]
 pub(super) struct LookPolicy {
-    /// How many waits were to begin without a look after the last one in vain.
-    skipped: u8,
-    /// How many of those are left.
-    left: u8,
+    /// How many looks were in vain since the last one that paid.
+    in_vain: u8,
+    /// How many waits are still to begin without a look.
+    to_skip: u8,
 }
 
 impl LookPolicy {
@@ -40,20 +40,20 @@ impl LookPolicy {
     /// An item that is found costs a unit of the task's budget, since time has passed.
     #[inline(never)]
     pub(super) fn look(&mut self, is_there: impl Fn() -> bool) -> bool {
-        if self.left > 0 {
-            self.left -= 1;
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
             return false;
         }
         for spins in MOMENTS {
             (0..spins).for_each(|_| spin_loop());
             if is_there() {
-                self.skipped = 0;
+                self.in_vain = 0;
                 coop::spend();
                 return true;
             }
         }
-        self.skipped = (2 * self.skipped + 1).min(SKIPPED_MAX);
-        self.left = self.skipped;
+        self.in_vain = (self.in_vain + 1).min(IN_VAIN_MAX);
+        self.to_skip = (1 << (self.in_vain - 1)) - 1;
         false
     }
 }
@@ -81,15 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn finding_an_item_makes_the_next_wait_begin_with_a_look() {
+    fn finding_an_item_makes_the_next_waits_begin_with_a_look() {
         let mut policy = LookPolicy::default();
-        while policy.skipped < SKIPPED_MAX || policy.left > 0 {
+        while policy.in_vain < IN_VAIN_MAX || policy.to_skip > 0 {
             assert!(!policy.look(|| false));
         }
         assert!(policy.look(|| true));
-        assert!(policy.look(|| true));
         assert!(!policy.look(|| false));
-        assert!(!policy.look(|| true), "skipped after a look in vain");
+        assert!(policy.look(|| true), "the end of a burst counts for nothing");
+        assert!(!policy.look(|| false));
+        assert!(!policy.look(|| false));
+        assert!(!policy.look(|| true), "skipped after two looks in vain");
         assert!(policy.look(|| true));
     }
 
