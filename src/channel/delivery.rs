@@ -7,6 +7,7 @@ use super::sending::Sending;
 use crate::coop;
 use crate::error::SendError;
 use crate::line::Removed;
+use crate::wakes::discard;
 
 /// A sending end, and the item that is on its way.
 pub(crate) struct Delivery<T> {
@@ -45,7 +46,10 @@ impl<T> Delivery<T> {
         match std::mem::replace(&mut self.sending, Sending::Holding(None)) {
             Sending::Holding(item) => item,
             Sending::Waiting(key) => match self.sender.shared.abandon_send(key) {
-                Removed::Waiting(offer, _waker) => Some(offer.item),
+                Removed::Waiting(offer, waker) => {
+                    discard(waker);
+                    Some(offer.item)
+                }
                 Removed::Served(sent) => sent.err(),
             },
         }

@@ -31,6 +31,7 @@
 //! ```
 
 mod error;
+mod look;
 #[cfg(all(test, ringpool_loom))]
 mod models;
 mod receiver;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
+use super::look::LookPolicy;
 use super::shared::{Cursor, Shared};
 use super::slot::Share;
 use crate::coop;
@@ -40,12 +41,13 @@ pub struct Receiver<T> {
     cursor: Cursor,
     /// The place in line of a wait, or what is left of one that was served.
     place: Place,
+    looks: LookPolicy,
 }
 
 impl<T> Receiver<T> {
     /// The receiver is counted already.
     pub(super) fn new(shared: Arc<Shared<T>>, cursor: Cursor) -> Self {
-        Self { shared, cursor, place: Place::Outside }
+        Self { shared, cursor, place: Place::Outside, looks: LookPolicy::default() }
     }
 
     /// Receives the next item, waiting until there is one.
@@ -225,9 +227,9 @@ impl<T> Receiver<T> {
     where
         T: Clone,
     {
-        let Self { shared, cursor, place } = self;
+        let Self { shared, cursor, place, looks } = self;
         // SAFETY: our own cursor; we are counted as long as we live.
-        let claimed = ready!(unsafe { shared.poll_claim(cursor, place, waker) });
+        let claimed = ready!(unsafe { shared.poll_claim(cursor, place, looks, waker) });
         Poll::Ready(claimed.map(Share::into_item).map_err(TryRecvError::of_a_wait))
     }
 }

@@ -11,6 +11,7 @@
 use std::task::{Poll, Waker};
 
 use super::error::TryRecvError;
+use super::look::LookPolicy;
 use super::slot::{MAX_RECEIVERS, Share, Slot};
 use crate::line::Polled;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
@@ -130,12 +131,16 @@ impl<T> Shared<T> {
         &self,
         cursor: &mut Cursor,
         place: &mut Place,
+        policy: &mut LookPolicy,
         waker: &Waker,
     ) -> Poll<Result<Share<T>, TryRecvError>> {
         loop {
             // SAFETY: as for this function.
             if let Some(share) = unsafe { self.claim(cursor) } {
                 return Poll::Ready(Ok(share));
+            }
+            if policy.look(|| self.slots[cursor.index].has(cursor.position)) {
+                continue;
             }
             match self.find_or_line_up(cursor, place, waker) {
                 Found::Item => {}

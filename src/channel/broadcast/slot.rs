@@ -105,6 +105,13 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether a claim of `position` is likely to find the item.
+    pub(super) fn has(&self, position: u64) -> bool {
+        // Ordering: Relaxed, twice: a hint, since the claim looks for itself.
+        let is_whole = self.word.load(Ordering::Relaxed) & OVERWRITING == 0;
+        is_whole && self.position.load(Ordering::Relaxed) == position
+    }
+
     /// Puts an item in for `receivers`, of which there is at least one; gives the old item if that
     /// is nobody's any more.
     ///
