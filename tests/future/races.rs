@@ -478,3 +478,34 @@ fn a_task_that_loses_its_own_race_ends() {
     assert!(sender.send_blocking(task).is_ok());
     gone.reaches(1);
 }
+
+impl std::task::Wake for PanicsInDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_loser_whose_old_waker_panics_is_cancelled_and_awaited() {
+    let _limit = limit();
+    silence_panics_on_purpose();
+    let pool = Pool::new(2);
+    pool.block_on(async {
+        for ring in pool.runtimes() {
+            let gone = Count::new();
+            let guard = gone.on_drop();
+            let mut task = spawn_on(ring, async move {
+                let _guard = guard;
+                never().await;
+            });
+            after(3, ()).await;
+            let waker = Waker::from(Arc::new(PanicsInDrop("as a waker")));
+            assert!(poll_once(&mut task, &waker).is_pending());
+            drop(waker);
+            let loser = async {
+                let _task = task;
+                never().await;
+            };
+            assert_eq!(race((loser, after(1, ()))).await.index(), 1);
+            assert_eq!(gone.get(), 1);
+        }
+    });
+}
