@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use ringpool::buf::{AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice};
 use ringpool::channel::{broadcast, oneshot, watch};
-use ringpool::op::{Nop, Op, ReadFixed, SharedFd, nop};
+use ringpool::op::{Nop, Op, Read, ReadFixed, SharedFd, nop};
 use ringpool::task::{self, Cancel, TaskId};
 use ringpool::time::{Elapsed, Interval, Sleep, Timeout};
 use ringpool::{
@@ -122,7 +122,9 @@ fn handles_are_small() {
     assert_eq!(size_of::<Option<Task<[u8; 100]>>>(), pointer);
     assert_eq!(size_of::<Cancel<u8>>(), pointer);
     assert_eq!(size_of::<Runtime>(), pointer);
-    assert!(size_of::<Op<Nop>>() <= 2 * pointer);
+    assert!(size_of::<Op<Nop>>() <= 3 * pointer);
+    // No more than the operation and the reason why it is refused.
+    assert!(size_of::<Op<Read<Vec<u8>>>>() <= size_of::<Read<Vec<u8>>>() + 2 * pointer);
     assert!(size_of::<Sleep>() <= 4 * pointer);
     assert_eq!(size_of::<YieldNow>(), 1);
 }
