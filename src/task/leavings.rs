@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn what_is_uncounted_is_not_awaited_and_what_comes_after_it_is() {
         let mut leavings = Leavings::default();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let cx = Context::from_waker(std::task::Waker::noop());
         leavings.of(|| assert!(uncounted(share).is_none()));
-        assert!(leavings.poll_returned(&mut cx).is_ready());
+        assert!(leavings.poll_returned(&cx).is_ready());
         let counted = leavings.of(|| {
             uncounted(|| ());
             share()
         });
-        assert!(leavings.poll_returned(&mut cx).is_pending());
+        assert!(leavings.poll_returned(&cx).is_pending());
         drop(counted);
-        assert!(leavings.poll_returned(&mut cx).is_ready());
+        assert!(leavings.poll_returned(&cx).is_ready());
         assert!(share().is_none());
     }
 }
