@@ -109,6 +109,9 @@ impl Inbox {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             if head == CLOSED {
+                // Ordering: Acquire, partner of the Release in `close`: who is refused sees what
+                // left this ring before it closed.
+                self.head.load(Ordering::Acquire);
                 return Err(Closed);
             }
             let next = if head == ASLEEP { EMPTY } else { head };
@@ -166,8 +169,8 @@ impl Inbox {
 
     /// Owner: accepts nothing more; gives what had been accepted.
     pub(crate) fn close(&self) -> Batch {
-        // Ordering: Acquire, as in `take_all`.
-        Batch::reversed(self.head.swap(CLOSED, Ordering::Acquire))
+        // Ordering: Acquire, as in `take_all`. Release, partner of the Acquire in `push`.
+        Batch::reversed(self.head.swap(CLOSED, Ordering::AcqRel))
     }
 }
 

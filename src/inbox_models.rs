@@ -135,3 +135,21 @@ fn a_push_beside_close_is_either_taken_or_refused() {
         }
     });
 }
+
+#[test]
+fn who_is_refused_sees_what_the_owner_did_before_it_closed() {
+    loom::model(|| {
+        let sleeper = Sleeper::new();
+        let address = Arc::new(AtomicUsize::new(1));
+        let (theirs, known) = (sleeper.clone(), address.clone());
+        let sender = thread::spawn(move || {
+            if theirs.send(7) == Err(Closed) {
+                assert_eq!(known.load(Ordering::Relaxed), 2, "the task has left before");
+            }
+        });
+        // A task leaves for another ring.
+        address.store(2, Ordering::Relaxed);
+        drop(sleeper.inbox.close());
+        sender.join().unwrap();
+    });
+}

@@ -27,11 +27,19 @@ static COUNTED: Counted = Counted::new();
 
 /// How many tasks are cancelled in all; AddressSanitizer makes each of them take longer.
 const TASKS: usize = if cfg!(ringpool_asan) { 30_000 } else { 100_000 };
+/// So many have to be spawned within the limit of time, and then as many more.
+const TASKS_A_LIMIT: usize = 2_000;
 const RINGS: usize = 3;
 /// One task opens at most two descriptors of its own; its share of the connections is one more.
 const DESCRIPTORS_OF_A_TASK: usize = 3;
 /// For the pool, the harness, and connections between two owners.
 const SPARE_DESCRIPTORS: usize = 200;
+
+/// Where others want the processors, all these threads take turns for long. That is no stall as
+/// long as the storm goes on.
+fn patience() -> Duration {
+    if is_emulated() { 4 * LIMIT } else { LIMIT }
+}
 
 /// How many tasks may be alive at once.
 fn crowd() -> usize {
@@ -88,17 +96,24 @@ fn storm_over(pool: &Pool, tasks: usize, random: &mut Random) -> Arc<Ledger> {
         let (known, ends) = (&world, &over);
         let clients = scope.spawn(move || clients(known, ends, &mut of_clients));
         let cancellers = Cancellers::start(pool, random);
-        for _ in 0..tasks {
+        let mut limit = None;
+        for number in 0..tasks {
+            if number % TASKS_A_LIMIT == 0 {
+                limit = Some(limit_of(patience()));
+            }
             until(|| ledger.alive() < crowd);
             let runtime = &world.runtimes[random.below(RINGS)];
             let victim = victims::spawn(runtime, &world, random);
             cancellers.give(victim, random);
         }
+        drop(limit);
+        let _limit = limit_of(patience());
         cancellers.finish();
         over.open();
         serve_the_rest(pool, &world, || clients.is_finished());
         clients.join().expect("the clients do not panic");
     });
+    let _limit = limit_of(patience());
     // Those whose handles were dropped may still be on their way out.
     until(|| Arc::strong_count(&world) == 1);
     let world = Arc::into_inner(world).expect("no task is left that knows it");
@@ -132,8 +147,6 @@ fn left_of(tasks: usize, doorbell: Doorbell, seed: u64) -> isize {
 
 #[test]
 fn a_storm_of_cancels_leaves_nothing_and_loses_nothing() {
-    // Where others want the processors, all these threads take turns for long.
-    let _limit = limit_of(if is_emulated() { 4 * LIMIT } else { 2 * LIMIT });
     let seed = Random::new().next();
     for (doorbell, tasks) in
         [(Doorbell::Automatic, rounds(TASKS) * 4 / 5), (Doorbell::EventFd, rounds(TASKS) / 5)]

@@ -22,8 +22,12 @@
 //! `try_join` wait for these answers: when they return, nothing is left in the kernel of what the
 //! others were doing, also of what those have dropped before. That is what a cancelled task does,
 //! too. An operation that cannot be stopped, such as a write to a disk, is awaited to its end. A
-//! stream's dropped read is not awaited: it goes on for the next one who reads. Nor is a task
-//! whose handle is dropped, which is cancelled; await its [`cancel`](crate::Task::cancel) for that.
+//! stream's dropped read is not awaited: it goes on for the next one who reads.
+//!
+//! A [`Task`](crate::Task) whose handle is dropped is cancelled, and its end is awaited in the same
+//! way as that of [`cancel`](crate::Task::cancel), on whatever ring it lives. So is a closure on a
+//! thread for blocking work that has begun, which cannot be interrupted; but not the lookup of a
+//! host's name. With [`detach`](crate::Task::detach) nobody waits, nor with `select`.
 //!
 //! If a combinator is itself dropped, it drops all, and the task counts what that leaves; so does a
 //! race around it.

@@ -1,11 +1,14 @@
 //! From what a user gives for an address to the addresses.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::failed::FailedAddresses;
-use crate::{blocking, context, stop};
+use crate::task::leavings::uncounted;
+use crate::{Task, TaskError, blocking, context, stop};
 
 use self::sealed::{Target, ToTarget};
 
@@ -61,10 +64,28 @@ pub(super) async fn resolve(target: impl ToSocketAddrs) -> io::Result<Vec<Socket
         ));
     }
     poll_fn(|cx| stop::poll_running(cx)).await?;
-    blocking::spawn_blocking(move || {
+    let task = blocking::spawn_blocking(move || {
         std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).map(Iterator::collect)
-    })
-    .await?
+    });
+    Lookup(Some(task)).await?
+}
+
+/// A lookup for which nobody waits when it is dropped, as a race would for other work: it leaves
+/// nothing behind, and may take half a minute.
+struct Lookup(Option<Task<io::Result<Vec<SocketAddr>>>>);
+
+impl Future for Lookup {
+    type Output = Result<io::Result<Vec<SocketAddr>>, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(self.0.as_mut().expect("it is there until the drop")).poll(cx)
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        uncounted(|| drop(self.0.take()));
+    }
 }
 
 /// Tries `attempt` on one address after the other until it succeeds.

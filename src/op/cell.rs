@@ -60,8 +60,8 @@ pub(crate) struct CellHeader {
     home: &'static Mailbox,
     /// In home's inbox while `LINKED`; later in that of the orphan's task.
     node: Node,
-    /// Who dropped the operation in flight. Touched by who abandons the cell, before it
-    /// says so, and by home once it is settled.
+    /// Who dropped the operation in flight. Touched by who abandons the cell, before it says so, or
+    /// while its node cannot be delivered; and by home once it is settled, or leaked.
     orphan: Cell<Option<Orphan>>,
     /// The operation is over, and the node only carries the orphan to its task.
     is_over: Cell<bool>,
@@ -326,16 +326,16 @@ unsafe fn push_node(cell: NonNull<CellHeader>) {
     if unsafe { header.home.send(node_of(cell)) } != Err(Closed) {
         return;
     }
-    // Home has stopped, and completes nothing any more: we do its part.
+    // Home has stopped, and completes nothing any more: we do its part. While `LINKED` is set the
+    // orphan is ours; after it, home may be leaking the cell.
+    let orphan = header.orphan.take();
     // SAFETY: home is gone.
     match unsafe { header.completion.unlink() } {
         // The kernel did not give it back in time: it is leaked, but its task goes on.
-        Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => {
-            forget_orphan(header.orphan.take());
-        }
+        Unlinked::Pending | Unlinked::Settled(Settled::NotYet) => forget_orphan(orphan),
         Unlinked::Settled(Settled::Wake(waker)) => wake(waker),
         Unlinked::Settled(Settled::Orphaned) => {
-            forget_orphan(header.orphan.take());
+            forget_orphan(orphan);
             // SAFETY: settled, and nobody else's.
             unsafe { dispose_and_free(cell) };
         }

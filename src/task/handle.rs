@@ -12,8 +12,10 @@ use std::thread::Thread;
 
 use super::header::Header;
 use super::state::{HandleGone, LastWord, Registered, Release};
-use super::{TaskError, TaskId, run, travel};
+use super::{TaskError, TaskId, leavings, run, travel};
 use crate::context;
+use crate::foreign::shielded;
+use crate::outstanding::Share;
 
 /// A spawned task: a future of its outcome, and the means to cancel it.
 ///
@@ -188,6 +190,15 @@ impl<T> Task<T> {
         unsafe { output.assume_init() }
     }
 
+    /// The share is back when the task has ended. Only for a handle that goes.
+    fn keep_until_the_end(&mut self, share: Share) {
+        let waker = Waker::from(Arc::new(UntilTheEnd { _share: share }));
+        // A waker that was left before is dropped: the user's code. If the task has ended, the
+        // share is dropped here and now.
+        let _ = shielded(|| self.watch(&waker));
+        let _ = shielded(|| drop(waker));
+    }
+
     /// What both `drop` and `detach` do; the handle is not used any more afterwards.
     fn leave(&mut self, last: LastWord) {
         let header = self.header();
@@ -212,6 +223,12 @@ impl<T> Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
+        if self.is_finished() {
+            return self.leave_complete();
+        }
+        if let Some(share) = leavings::share() {
+            self.keep_until_the_end(share);
+        }
         let header = self.header();
         if header.join.snapshot().is_complete() {
             self.leave_complete();
@@ -246,6 +263,15 @@ impl<T> fmt::Debug for Task<T> {
             .field("is_finished", &self.is_finished())
             .finish()
     }
+}
+
+/// A waker that wakes nobody: it is dropped when the task has ended, and so is what it keeps.
+struct UntilTheEnd {
+    _share: Share,
+}
+
+impl Wake for UntilTheEnd {
+    fn wake(self: Arc<Self>) {}
 }
 
 /// Asks a task to end, and makes it notice.

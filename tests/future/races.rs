@@ -367,3 +367,145 @@ fn combinators_of_send_futures_are_send() {
     drop(is_send(ringpool::future::parallel_all([op::nop()])));
     drop(is_send(op::race((op::nop(), op::nop()))));
 }
+
+#[test]
+fn a_task_whose_handle_loses_has_ended_when_a_race_returns() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    pool.block_on(async {
+        for turn in 0..rounds(100) {
+            let (quiet, gone) = (Quiet::new(), Count::new());
+            let (read, guard) = (quiet.reading(), gone.on_drop());
+            let task = spawn_on(&pool.runtime(turn % 2), async move {
+                let _guard = guard;
+                read.await;
+            });
+            assert_eq!(race((task, after(turn % 7, ()))).await.index(), 1);
+            assert_eq!(gone.get(), 1);
+            quiet.comes_free();
+        }
+    });
+}
+
+#[test]
+fn a_task_whose_handle_was_dropped_by_a_loser_has_ended_when_a_race_returns() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    pool.block_on(async {
+        for turn in 0..rounds(100) {
+            let (quiet, gone) = (Quiet::new(), Count::new());
+            let (read, guard) = (quiet.reading(), gone.on_drop());
+            let task = spawn_on(&pool.runtime(turn % 2), async move {
+                let _guard = guard;
+                read.await;
+            });
+            let loser = async {
+                let _ = select((task.cancel(), after(turn % 3, ()))).await;
+                never().await;
+            };
+            assert_eq!(race((loser, after(turn % 3, ()))).await.index(), 1);
+            assert_eq!(gone.get(), 1);
+            quiet.comes_free();
+        }
+    });
+}
+
+#[test]
+fn a_race_on_a_plain_thread_awaits_the_tasks_that_lose() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    for turn in 0..rounds(100) {
+        let gone = [Count::new(), Count::new()];
+        let tasks = [0, 1].map(|number: usize| {
+            let guard = gone[number].on_drop();
+            spawn_on(&pool.runtime(number), async move {
+                let _guard = guard;
+                never().await;
+            })
+        });
+        let quick = spawn_on(&pool.runtime(turn % 2), async {});
+        let [first, second] = tasks;
+        let raced = futures::executor::block_on(race((first, quick, second)));
+        assert_eq!(raced.index(), 1);
+        assert_eq!(gone.each_ref().map(Count::get), [1, 1]);
+    }
+}
+
+#[test]
+fn a_race_awaits_a_closure_that_has_begun_and_no_other_begins() {
+    let _limit = limit();
+    let pool = Pool::builder().threads(1).blocking_thread_limit(1).build().unwrap();
+    pool.block_on(async {
+        let (begun, ended, called, dropped) =
+            (Count::new(), Count::new(), Count::new(), Count::new());
+        let running = {
+            let (begun, ended, dropped) = (begun.clone(), ended.clone(), dropped.clone());
+            ringpool::spawn_blocking(move || {
+                begun.add();
+                // The other has lost already.
+                dropped.reaches(1);
+                ended.add();
+            })
+        };
+        let (guard, calls) = (dropped.on_drop(), called.clone());
+        let waiting = ringpool::spawn_blocking(move || {
+            let _guard = guard;
+            calls.add();
+        });
+        let winner = async {
+            while begun.get() == 0 {
+                ringpool::yield_now().await;
+            }
+        };
+        assert_eq!(race((running, waiting, winner)).await.index(), 2);
+        assert_eq!((ended.get(), called.get()), (1, 0));
+    });
+}
+
+#[test]
+fn a_task_that_loses_its_own_race_ends() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (sender, own) = Channel::bounded(1).split();
+    let gone = Count::new();
+    let guard = gone.on_drop();
+    let task = pool.runtime(1).spawn(async move {
+        let _guard = guard;
+        let own: ringpool::Task<()> = own.recv().await.unwrap();
+        race((own, after(3, ()))).await;
+        unreachable!("it is cancelled before its own end");
+    });
+    assert!(sender.send_blocking(task).is_ok());
+    gone.reaches(1);
+}
+
+impl std::task::Wake for PanicsInDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_loser_whose_old_waker_panics_is_cancelled_and_awaited() {
+    let _limit = limit();
+    silence_panics_on_purpose();
+    let pool = Pool::new(2);
+    pool.block_on(async {
+        for ring in pool.runtimes() {
+            let gone = Count::new();
+            let guard = gone.on_drop();
+            let mut task = spawn_on(ring, async move {
+                let _guard = guard;
+                never().await;
+            });
+            after(3, ()).await;
+            let waker = Waker::from(Arc::new(PanicsInDrop("as a waker")));
+            assert!(poll_once(&mut task, &waker).is_pending());
+            drop(waker);
+            let loser = async {
+                let _task = task;
+                never().await;
+            };
+            assert_eq!(race((loser, after(1, ()))).await.index(), 1);
+            assert_eq!(gone.get(), 1);
+        }
+    });
+}

@@ -55,9 +55,17 @@ impl Quiet {
     }
 }
 
-/// Waits until no ring of the pool has an operation in the kernel, and says so.
+/// Waits until no ring of the pool has an operation in the kernel, and what those that have ended
+/// kept is gone.
 pub(crate) fn comes_to_rest(pool: &Pool) {
-    until(|| pool.runtimes().iter().all(|ring| ring.load().operations_in_flight == 0));
+    for ring in pool.runtimes() {
+        until(|| {
+            let metrics = ring.metrics();
+            metrics.operations_started == metrics.operations_completed
+        });
+        // The ring runs this when it has dealt with the last completion.
+        ring.spawn(async {}).wait().expect("the ring runs");
+    }
 }
 
 /// Gives `value` after it has been polled `turns` times more.

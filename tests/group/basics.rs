@@ -154,6 +154,42 @@ fn a_task_that_has_ended_can_be_inserted() {
     });
 }
 
+/// A waker whose last drop panics.
+struct PanicsInDrop;
+
+impl std::task::Wake for PanicsInDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic_on_purpose("the drop of a waker");
+    }
+}
+
+#[test]
+fn a_task_whose_old_waker_panics_can_be_inserted() {
+    let _limit = limit();
+    silence_panics_on_purpose();
+    let pool = Pool::new(2);
+    pool.block_on(async {
+        for ring in pool.runtimes() {
+            let (group, gate) = (TaskGroup::new(), Gate::new());
+            let ends = gate.clone();
+            let mut task = spawn_on(ring, async move { ends.pass().await });
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            let waker = std::task::Waker::from(Arc::new(PanicsInDrop));
+            assert!(poll_once(&mut task, &waker).is_pending());
+            drop(waker);
+            group.insert(task);
+            gate.open();
+            assert!(group.next().await.unwrap().is_ok());
+        }
+    });
+}
+
 #[test]
 fn numbers_tell_the_children_apart_and_names_are_kept() {
     let _limit = limit();

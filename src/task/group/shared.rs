@@ -114,7 +114,8 @@ impl<T: Send + 'static> Shared<T> {
 
     fn place(self: &Arc<Self>, key: ChildKey, mut task: Task<T>) {
         let waker = Waker::from(Arc::new(ChildWaker { shared: self.clone(), key }));
-        let has_ended = task.watch(&waker);
+        // A task that was awaited before has another waker, which may panic when it is dropped.
+        let has_ended = shielded(|| task.watch(&waker)).unwrap_or_else(|| task.is_finished());
         let canceller = task.canceller();
         let (is_unwanted, effects) = lock(&self.book).place(key, task, has_ended);
         self.act(effects);
