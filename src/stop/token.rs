@@ -158,6 +158,13 @@ impl StopToken {
     }
 }
 
+/// One that nobody stops.
+impl Default for StopToken {
+    fn default() -> Self {
+        Self::never()
+    }
+}
+
 impl fmt::Debug for StopToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_stop_requested = self.is_stop_requested();
