@@ -7,7 +7,7 @@ use std::future::Ready;
 use std::io;
 
 use common::*;
-use ringpool::buf::{AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice};
+use ringpool::buf::{AlignedBuf, BufError, RegisteredBuffer, RegisteredBuffers, Slice};
 use ringpool::channel::{broadcast, oneshot, watch};
 use ringpool::future::{Join, Parallel, ParallelAll, Race, RaceAll, Select, SelectAll, TryJoin};
 use ringpool::op::{Nop, Op, ReadFixed, SharedFd, nop};
@@ -164,6 +164,7 @@ fn every_error_fits_into_an_io_error_and_into_what_carries_any() {
     carried::<Elapsed>();
     carried::<TaskError>();
     carried::<GroupError<io::Error>>();
+    carried::<GroupError<BufError<Vec<u8>>>>();
     carried::<SwitchError>();
     carried::<SpawnError<u8>>();
     carried::<RecvError>();

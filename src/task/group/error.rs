@@ -78,11 +78,12 @@ impl<E: error::Error + 'static> error::Error for GroupError<E> {
     }
 }
 
-impl From<GroupError<io::Error>> for io::Error {
-    fn from(error: GroupError<io::Error>) -> Self {
-        match error {
-            GroupError::Failed(error) => error,
-            other => io::Error::other(other),
+impl<E: Into<io::Error>> From<GroupError<E>> for io::Error {
+    /// The child's own error as it is, else what a [`TaskError`] becomes.
+    fn from(error: GroupError<E>) -> Self {
+        match error.into_failed() {
+            Ok(error) => error.into(),
+            Err(error) => error.into(),
         }
     }
 }
