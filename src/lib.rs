@@ -96,8 +96,8 @@
 //!
 //! A [`TaskGroup`](task::TaskGroup) has tasks that are waited for or cancelled together, and no
 //! task of a [`scope`](task::scope) outlives it. A [cancel](Task::cancel) waits until the kernel
-//! has let go of all that the task had in flight. [`stop`] is for code that is to end by itself: its
-//! operations end early, with their buffers, and it goes on from there. [`future`] combines any
+//! has let go of all that the task had in flight. [`stop`] is for code that is to end by itself:
+//! its operations end early, with their buffers, and it goes on from there. [`future`] combines any
 //! futures in one task, and [`sync`] has locks and signals between tasks and plain threads.
 //!
 //! ```

@@ -1,7 +1,5 @@
 //! Stops from outside: tokens and scopes, and what every kind of operation and stream does in a
 //! scope that is stopped.
-//!
-//! Tests that count descriptors run one after the other.
 
 mod common;
 #[path = "stop/finallys.rs"]

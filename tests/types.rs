@@ -10,7 +10,7 @@ use common::*;
 use ringpool::buf::{AlignedBuf, BufError, RegisteredBuffer, RegisteredBuffers, Slice};
 use ringpool::channel::{broadcast, oneshot, watch};
 use ringpool::future::{Join, Parallel, ParallelAll, Race, RaceAll, Select, SelectAll, TryJoin};
-use ringpool::op::{Nop, Op, ReadFixed, SharedFd, nop};
+use ringpool::op::{Nop, Op, Read, ReadFixed, SharedFd, nop};
 use ringpool::stop::{
     self, Finally, Shield, StopSource, StopToken, Stopped, Until, UntilStopped, WithStop,
     WithTimeout,
@@ -222,8 +222,9 @@ fn handles_are_small() {
     assert_eq!(size_of::<Option<Task<[u8; 100]>>>(), pointer);
     assert_eq!(size_of::<Cancel<u8>>(), pointer);
     assert_eq!(size_of::<Runtime>(), pointer);
-    // Two for the operation, and one for the stop it may hear of.
     assert!(size_of::<Op<Nop>>() <= 3 * pointer);
+    // No more than the operation and the reason why it is refused.
+    assert!(size_of::<Op<Read<Vec<u8>>>>() <= size_of::<Read<Vec<u8>>>() + 2 * pointer);
     assert!(size_of::<Sleep>() <= 4 * pointer);
     assert_eq!(size_of::<YieldNow>(), 1);
 }

@@ -33,7 +33,6 @@ use crate::task::run::shielded;
 #[must_use = "an operation does nothing unless it is polled"]
 pub struct Op<O: Operation> {
     state: State<O>,
-    watch: Watch,
 }
 
 enum State<O> {
@@ -43,7 +42,8 @@ enum State<O> {
     Refused(O, io::Error),
     /// In its cell, while those that are submitted together with it are made ready.
     Ready(Fresh<O>),
-    Started(Started<O>),
+    /// In the kernel; with its place in the line of the scope in which it is polled, if any.
+    Started(Started<O>, Watch),
     Finished,
 }
 
@@ -52,13 +52,12 @@ impl<O: Operation> Unpin for Op<O> {}
 impl<O: Operation> Op<O> {
     /// The future of an operation; of one of the caller's own, too.
     pub fn new(operation: O) -> Self {
-        let state = State::Unstarted(operation, squeue::Flags::empty());
-        Self { state, watch: Watch::new() }
+        Self { state: State::Unstarted(operation, squeue::Flags::empty()) }
     }
 
     /// An operation that fails when it is polled: what it was given is found wrong already.
     pub(crate) fn refused(operation: O, error: io::Error) -> Self {
-        Self { state: State::Refused(operation, error), watch: Watch::new() }
+        Self { state: State::Refused(operation, error) }
     }
 
     /// Changes what the operation asks for.
@@ -116,9 +115,9 @@ impl<O: Operation> Op<O> {
         match mem::replace(&mut self.state, State::Finished) {
             State::Unstarted(operation, _) => self.state = State::Refused(operation, cancelled()),
             State::Ready(fresh) => self.state = State::Refused(fresh.into_content(), cancelled()),
-            State::Started(started) => {
+            State::Started(started, watch) => {
                 started.cancel();
-                self.state = State::Started(started);
+                self.state = State::Started(started, watch);
             }
             ended => self.state = ended,
         }
@@ -154,7 +153,9 @@ impl<O: Operation> Op<O> {
     /// The entry is about to be submitted.
     pub(super) fn begin(&mut self) {
         match mem::replace(&mut self.state, State::Finished) {
-            State::Ready(fresh) => self.state = State::Started(fresh.into_started()),
+            State::Ready(fresh) => {
+                self.state = State::Started(fresh.into_started(), Watch::new());
+            }
             other => self.state = other,
         }
     }
@@ -197,15 +198,17 @@ impl<O: Operation> Op<O> {
             return self.take_back(cancelled());
         }
         self.start(cx);
-        let State::Started(started) = &self.state else { return };
-        if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow {
+        let State::Started(started, watch) = &mut self.state else { return };
+        if O::STOPS && watch.look(cx.waker()) == Seen::StoppedNow {
             started.cancel();
         }
     }
 
     /// Nobody polls it for now; a stop of the scope in which it was polled is no affair of it.
     pub(crate) fn rest(&mut self) {
-        self.watch.rest();
+        if let State::Started(_, watch) = &mut self.state {
+            watch.rest();
+        }
     }
 
     /// As its poll; `may_stop` is asked before the operation is told to stop, because its scope is.
@@ -237,21 +240,21 @@ impl<O: Operation> Op<O> {
             } else {
                 self.start(cx);
             }
-            if let State::Started(_) = self.state {
+            if let State::Started(..) = self.state {
                 // It has the waker, and nothing has come yet.
                 return Poll::Pending;
             }
         }
-        if let State::Started(started) = &self.state {
+        if let State::Started(started, watch) = &mut self.state {
             // SAFETY: we are the future.
             let polled = unsafe { started.header().completion.poll(cx.waker()) };
             let Some(outcome) = polled else {
-                if O::STOPS && self.watch.look(cx.waker()) == Seen::StoppedNow && may_stop() {
+                if O::STOPS && watch.look(cx.waker()) == Seen::StoppedNow && may_stop() {
                     started.cancel();
                 }
                 return Poll::Pending;
             };
-            let State::Started(started) = mem::replace(&mut self.state, State::Finished) else {
+            let State::Started(started, _) = mem::replace(&mut self.state, State::Finished) else {
                 unreachable!("it was just looked at");
             };
             // SAFETY: the outcome has been given to us.
@@ -281,7 +284,7 @@ impl<O: Operation> fmt::Debug for Op<O> {
         let state = match self.state {
             State::Unstarted(..) | State::Ready(_) => "unstarted",
             State::Refused(..) => "refused",
-            State::Started(_) => "started",
+            State::Started(..) => "started",
             State::Finished => "finished",
         };
         f.debug_struct("Op").field("state", &state).finish()

@@ -4,8 +4,7 @@
 //!
 //! Whoever can ask for a stop, or looks whether one was asked for, owns the node. A child owns its
 //! parents; a parent knows its children without owning them, and a child takes itself off its
-//! parents' lists when it goes. So a parent that lives long keeps nothing of children that are
-//! gone.
+//! parents' lists when it goes. So a parent that lives long keeps nothing of those that are gone.
 //!
 //! # A stop
 //!

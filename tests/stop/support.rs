@@ -1,5 +1,7 @@
 //! What these tests share: a pipe, and knowing when an operation is in the kernel, or back.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
 use std::future::{Future, poll_fn};
 use std::io::{self, PipeWriter, Write};
 use std::os::fd::OwnedFd;
@@ -74,7 +76,7 @@ pub(crate) fn given_back<N: std::fmt::Debug, B: std::fmt::Debug>(result: BufResu
     buffer
 }
 
-/// Begins `future` in a scope, stops the scope when it is in the kernel, and gives the outcome.
+/// Begins `future` in a scope, stops that when it is in the kernel, and gives what comes of it.
 pub(crate) async fn stopped_in_the_kernel<F: Future + Unpin>(future: F) -> F::Output {
     let source = StopSource::new();
     let mut future = with_stop(source.token(), future);
@@ -95,4 +97,9 @@ pub(crate) async fn refused<F: Future>(future: F) -> F::Output {
 
 pub(crate) fn put(writer: &mut PipeWriter, bytes: &[u8]) {
     writer.write_all(bytes).expect("the pipe has room");
+}
+
+/// Begins in a scope what waits, stops it, and gives what came of it.
+pub(crate) async fn stopped<F: Future>(future: F) -> F::Output {
+    stopped_in_the_kernel(Box::pin(future)).await
 }
