@@ -134,7 +134,7 @@ impl StopToken {
         UntilStopped(self.0.clone().map(Waiting::new))
     }
 
-    /// As [`until`](super::until), with this token instead of the scope.
+    /// As [`until`](super::until()), with this token instead of the scope.
     ///
     /// # Errors
     ///
