@@ -132,7 +132,7 @@ impl<F> fmt::Debug for WithStop<F> {
 /// # Cancel safety
 ///
 /// As that of `future`, which is dropped with this: a shield is no help against being cancelled,
-/// [`finally`](super::finally) is.
+/// [`finally`](super::finally()) is.
 ///
 /// # Examples
 ///
