@@ -18,8 +18,8 @@
 //! | all of it inside [`shield`] | does not notice |
 //!
 //! [`with_timeout`] and [`with_deadline`] are scopes that stop themselves when their time is up.
-//! [`finally`](finally()) runs a clean-up that awaits, however the code before it ends, also when its task is
-//! cancelled.
+//! [`finally`](finally()) runs a clean-up that awaits, however the code before it ends, also when
+//! its task is cancelled.
 
 mod current;
 mod finally;
