@@ -10,9 +10,11 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::affinity::{self, CoreSet};
 use crate::blocking::{BlockingOptions, BlockingPool};
+use crate::foreign::dispose_of;
 use crate::pool::Pool;
 use crate::ring::RingOptions;
 use crate::runtime::{Runtime, Shared};
+use crate::task::PanicPayload;
 use crate::thread::{self, ThreadOptions};
 
 /// Which processors the threads of a pool run on.
@@ -288,9 +290,10 @@ fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Resul
 pub(crate) fn call_hook(hook: Option<&Hook>, index: usize) -> io::Result<()> {
     let Some(hook) = hook else { return Ok(()) };
     catch_unwind(AssertUnwindSafe(|| hook(index))).map_err(|payload| {
-        let text = crate::task::panic_message(&*payload).to_owned();
-        crate::foreign::dispose_of(payload);
-        io::Error::other(format!("a thread hook of ring {index} panicked: {text}"))
+        let payload = PanicPayload::from(payload);
+        let message = format!("a thread hook of ring {index} panicked: {payload}");
+        dispose_of(payload.into_inner());
+        io::Error::other(message)
     })
 }
 

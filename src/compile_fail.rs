@@ -131,6 +131,48 @@ struct AnOutputNailedToAThreadStaysThere;
 /// ```
 struct OnlyBlockOnBorrows;
 
+/// A panic's payload is shared only if its type may be.
+///
+/// ```compile_fail,E0277
+/// # let pool = ringpool::Pool::new(1);
+/// let error = pool.spawn(async { std::panic::panic_any(std::cell::Cell::new(1)) }).wait();
+/// let Err(ringpool::TaskError::Panicked(payload)) = error else { unreachable!() };
+/// payload.downcast_ref::<std::cell::Cell<i32>>();
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// let error = pool.spawn(async { std::panic::panic_any(std::cell::Cell::new(1)) }).wait();
+/// let Err(ringpool::TaskError::Panicked(payload)) = error else { unreachable!() };
+/// payload.into_inner().downcast_ref::<std::cell::Cell<i32>>();
+/// ```
+struct APayloadIsSharedIfItMayBe;
+
+/// The tasks of a scope own what they use, since the scope's future can be forgotten.
+///
+/// ```compile_fail,E0373
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let text = String::from("borrowed");
+///     ringpool::task::scope(async |scope| {
+///         scope.spawn(async { text.len() });
+///     })
+///     .await;
+/// });
+/// ```
+///
+/// ```
+/// # let pool = ringpool::Pool::new(1);
+/// pool.block_on(async {
+///     let text = String::from("owned");
+///     ringpool::task::scope(async move |scope| {
+///         scope.spawn(async move { text.len() });
+///     })
+///     .await;
+/// });
+/// ```
+struct TasksOfAScopeOwnWhatTheyUse;
+
 /// A guard may go to another thread, but be looked at from two only if its value may.
 ///
 /// ```compile_fail,E0277

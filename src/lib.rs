@@ -92,6 +92,46 @@
 //! # }
 //! ```
 //!
+//! # Ending together
+//!
+//! A [`TaskGroup`](task::TaskGroup) has tasks that are waited for or cancelled together, and no
+//! task of a [`scope`](task::scope) outlives it. A [cancel](Task::cancel) waits until the kernel
+//! has let go of all that the task had in flight. [`stop`] is for code that is to end by itself:
+//! its operations end early, with their buffers, and it goes on from there. [`future`] combines any
+//! futures in one task, and [`sync`] has locks and signals between tasks and plain threads.
+//!
+//! ```
+//! use ringpool::net::{TcpListener, TcpStream};
+//! use ringpool::stop::{StopSource, with_stop};
+//! use ringpool::task::TaskGroup;
+//! use ringpool::{Pool, spawn};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let pool = Pool::new(2);
+//! let rings = pool.runtimes().to_vec();
+//! pool.block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let address = listener.local_addr()?;
+//!     let source = StopSource::new();
+//!     let serving = spawn(with_stop(source.token(), async move {
+//!         let clients = TaskGroup::with_limit(100);
+//!         // Until the accept fails because of the stop.
+//!         while let Ok((stream, _)) = listener.accept().await {
+//!             let ring = &rings[clients.len() % 2];
+//!             clients.spawn_on(ring, async move { stream.write_all("welcome").await.map(drop) });
+//!         }
+//!         clients.try_wait_all().await // With the first error the others would be cancelled.
+//!     }));
+//!     let client = TcpStream::connect(address).await?;
+//!     let ((), greeting) = client.read_exact(vec![0; 7]).await?;
+//!     assert_eq!(greeting, b"welcome");
+//!     source.stop();
+//!     assert_eq!(serving.await??.len(), 1);
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].

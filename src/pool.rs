@@ -112,7 +112,7 @@ impl Pool {
         };
         match block_on_thread(&mut task) {
             Ok(output) => output,
-            Err(TaskError::Panicked(payload)) => resume_unwind(payload),
+            Err(TaskError::Panicked(payload)) => resume_unwind(payload.into_inner()),
             Err(TaskError::Cancelled) => {
                 panic!("the pool was shut down while `block_on` was running")
             }

@@ -283,6 +283,9 @@ fn errors_convert_into_io_errors_that_say_what_happened() {
     let task = pool.spawn(async { panic!("{}", "no luck") });
     let error = std::io::Error::from(task.wait().unwrap_err());
     assert!(error.to_string().contains("panicked: no luck"), "{error}");
+    // Nothing is lost on the way.
+    let payload = error.downcast::<TaskError>().unwrap().into_panic().unwrap();
+    assert_eq!(text_of(&*payload), "no luck");
     shut_down(&pool);
     let error = std::io::Error::from(pool.spawn(async {}).wait().unwrap_err());
     assert!(error.to_string().contains("cancelled"), "{error}");

@@ -363,7 +363,7 @@ impl Future for CancelTells {
         let cancel = Pin::new(&mut self.0);
         match catch_unwind(AssertUnwindSafe(|| cancel.poll(cx))) {
             Ok(told) => told.map(|output| output.ok_or(TaskError::Cancelled)),
-            Err(payload) => Poll::Ready(Err(TaskError::Panicked(payload))),
+            Err(payload) => Poll::Ready(Err(TaskError::Panicked(payload.into()))),
         }
     }
 }
@@ -451,7 +451,7 @@ fn name_of(told: Told) -> &'static str {
         Err(TaskError::Cancelled) => ("cancelled", Box::new(())),
         Err(TaskError::Panicked(payload)) => {
             let text = payload.downcast_ref::<OnPurpose>().map_or("payload", |panic| panic.0);
-            (text, payload)
+            (text, payload.into_inner())
         }
     };
     let _ = catch_unwind(AssertUnwindSafe(|| drop(loot)));

@@ -2,15 +2,29 @@
 
 mod common;
 
+use std::error::Error;
+use std::future::Ready;
+use std::io;
+
 use common::*;
-use ringpool::buf::{AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice};
+use ringpool::buf::{AlignedBuf, BufError, RegisteredBuffer, RegisteredBuffers, Slice};
 use ringpool::channel::{broadcast, oneshot, watch};
+use ringpool::future::{Join, Parallel, ParallelAll, Race, RaceAll, Select, SelectAll, TryJoin};
 use ringpool::op::{Nop, Op, Read, ReadFixed, SharedFd, nop};
-use ringpool::task::{self, Cancel, TaskId};
+use ringpool::stop::{
+    self, Finally, Shield, StopSource, StopToken, Stopped, Until, UntilStopped, WithStop,
+    WithTimeout,
+};
+use ringpool::sync::{self, Mutex, OnceCell};
+use ringpool::task::{
+    self, Cancel, Child, GroupError, PanicPayload, Scope, TaskGroup, TaskId, TryScope, scope,
+    try_scope,
+};
 use ringpool::time::{Elapsed, Interval, Sleep, Timeout};
 use ringpool::{
-    Builder, Load, Pool, Runtime, RuntimeMetrics, SpawnError, SwitchError, SwitchTo, Task,
-    TaskError, YieldNow, run_on, spawn_on, switch_to,
+    Builder, Load, Pool, RecvError, RecvTimeoutError, Runtime, RuntimeMetrics, SendError,
+    SendTimeoutError, SpawnError, SwitchError, SwitchTo, Task, TaskError, TryRecvError,
+    TrySendError, YieldNow, run_on, spawn_on, switch_to,
 };
 
 fn send<T: Send>() {}
@@ -96,6 +110,92 @@ fn halves_of_channels_go_where_their_items_may_go() {
     let pointer = size_of::<usize>();
     assert_eq!(size_of::<oneshot::Sender<[u8; 100]>>(), pointer);
     assert_eq!(size_of::<oneshot::Receiver<[u8; 100]>>(), pointer);
+}
+
+#[test]
+fn what_begins_and_stops_code_goes_where_the_code_may_go() {
+    type NotSend = std::rc::Rc<u8>;
+    type NotSync = std::cell::Cell<u8>;
+    type Value = Ready<u8>;
+    type Outcome = Ready<io::Result<u8>>;
+    send::<(TaskGroup<NotSync>, Scope, TryScope<NotSync>, Child<NotSync>)>();
+    sync::<(TaskGroup<NotSync>, Scope, TryScope<NotSync>)>();
+    send::<(StopSource, StopToken, UntilStopped)>();
+    sync::<(StopSource, StopToken)>();
+    send::<(WithStop<Value>, WithTimeout<Value>, Until<Value>, Shield<Value>)>();
+    send::<Finally<Value, Ready<()>>>();
+    send::<(Join<(Value, Value)>, TryJoin<(Outcome, Outcome)>, Parallel<(Value, Value)>)>();
+    send::<(Race<(Value, Value)>, Select<(Value, Value)>)>();
+    send::<(RaceAll<Value>, SelectAll<Value>, ParallelAll<Value>)>();
+    unpin::<(Child<std::marker::PhantomPinned>, UntilStopped, WithStop<Value>, Until<Value>)>();
+    unpin::<(WithTimeout<Value>, Shield<Value>, Race<(Value, Value)>, SelectAll<Value>)>();
+    assert_not_impl!(Race<(Ready<NotSend>, Value)>, Send);
+    assert_not_impl!(SelectAll<Ready<NotSend>>, Send);
+    assert_not_impl!(WithTimeout<Ready<NotSend>>, Send);
+    assert!(!StopToken::default().is_stop_requested());
+}
+
+#[test]
+fn futures_of_async_functions_are_send_if_what_they_use_is() {
+    let group = TaskGroup::<io::Result<u8>>::new();
+    is_send(&(group.next(), group.next_with_id(), group.wait_all(), group.cancel()));
+    is_send(&group.try_wait_all());
+    is_send(&scope(async |scope| drop(scope.spawn(async {}))));
+    // A body that borrows from the task it runs in.
+    is_send(&async {
+        let path = String::from("/proc/version");
+        try_scope(async |scope| {
+            let version = scope.spawn(ringpool::fs::read(path.clone())).await?;
+            Ok::<_, io::Error>((version, &path).0)
+        })
+        .await
+    });
+    let (mutex, cell) = (Mutex::new(1), OnceCell::<u8>::new());
+    let condvar = sync::Condvar::new();
+    is_send(&async { condvar.wait_while(mutex.lock().await, |value| *value > 0).await });
+    is_send(&(stop::checkpoint(), cell.get_or_init(|| async { 1 })));
+}
+
+fn carried<E: Error + Send + Sync + Into<io::Error> + 'static>() {}
+
+#[test]
+fn every_error_fits_into_an_io_error_and_into_what_carries_any() {
+    carried::<Stopped>();
+    carried::<Elapsed>();
+    carried::<TaskError>();
+    carried::<GroupError<io::Error>>();
+    carried::<GroupError<BufError<Vec<u8>>>>();
+    carried::<SwitchError>();
+    carried::<SpawnError<u8>>();
+    carried::<RecvError>();
+    carried::<TryRecvError>();
+    carried::<RecvTimeoutError>();
+    carried::<SendError<u8>>();
+    carried::<TrySendError<u8>>();
+    carried::<SendTimeoutError<u8>>();
+    carried::<broadcast::RecvError>();
+    carried::<broadcast::TryRecvError>();
+    carried::<broadcast::RecvTimeoutError>();
+    carried::<sync::AcquireError>();
+    carried::<sync::TryAcquireError>();
+    carried::<sync::AcquireTimeoutError>();
+    carried::<sync::TryLockError>();
+    carried::<sync::TimedOut>();
+    carried::<sync::SetError<u8>>();
+    send::<PanicPayload>();
+    sync::<PanicPayload>();
+    let pointer = size_of::<usize>();
+    assert_eq!(size_of::<TaskError>(), 2 * pointer);
+}
+
+#[test]
+fn handles_of_tasks_can_be_looked_at_after_a_panic() {
+    fn unwind<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    unwind::<Task<std::cell::Cell<u8>>>();
+    unwind::<TaskGroup<u8>>();
+    unwind::<(Pool, Runtime, StopSource, StopToken)>();
+    unwind::<(sync::Semaphore, sync::Notify, sync::Event, sync::Condvar, sync::Barrier)>();
+    unwind::<(oneshot::Sender<u8>, watch::Sender<u8>, broadcast::Sender<u8>)>();
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! | | ends with | the others | gives |
 //! |---|---|---|---|
 //! | [`join`](join()), [`join_all`] | the last | | all outputs |
-//! | [`try_join`], [`try_join_all`] | the first error, or the last | dropped and awaited | all values, or the error |
+//! | [`try_join`](try_join()), [`try_join_all`] | the first error, or the last | dropped and awaited | all values, or the error |
 //! | [`race`](race()), [`race_all`] | the first | dropped and awaited | its output |
 //! | [`select`](select()), [`select_all`] | the first | dropped | its output |
-//! | [`parallel`], [`parallel_all`] | the last | | all outputs, and the order |
+//! | [`parallel`](parallel()), [`parallel_all`] | the last | | all outputs, and the order |
 //!
 //! Any futures will do, on any executor: operations, timers, what waits for a channel, a lock or a
 //! [`Task`](crate::Task), and blocks of code. They are polled in the task that awaits the

@@ -381,7 +381,7 @@ pub(super) unsafe fn stop(local: &Local, cell: NonNull<CellHeader>) {
     local.ring.borrow_mut().cancel(cell);
 }
 
-/// In place of [`stop`] for operations that are not stopped.
+/// In place of [`stop`](stop()) for operations that are not stopped.
 ///
 /// # Safety
 ///

@@ -16,8 +16,8 @@ use crate::time::{Sleep, sleep, sleep_until};
 ///
 /// Unlike [`time::timeout`](crate::time::timeout), which drops the future, this lets it end by
 /// itself: an operation that won the race against the limit gives its result. So it takes as long
-/// as the future does; one that waits for no operation has to look, by [`until`](super::until) or
-/// [`checkpoint`](super::checkpoint).
+/// as the future does; one that waits for no operation has to look, by
+/// [`until`](super::until()) or [`checkpoint`](super::checkpoint).
 ///
 /// Limits inside each other tell each by itself whether their time was up first. What was stopped
 /// from outside before, by another limit or anybody else, is not called late any more.

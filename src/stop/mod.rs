@@ -13,13 +13,13 @@
 //! | a read of what an earlier, dropped one has left | gives it |
 //! | a wait behind what somebody else does, such as for the turn at a listener | `ECANCELED` |
 //! | a call of [`fs`](crate::fs) or a lookup of a host on a thread for blocking work | is made to its end if it was begun, and gives its result; else `ECANCELED` |
-//! | a timer, a channel, a lock, another task | waits on; [`until`] around it ends the wait |
+//! | a timer, a channel, a lock, another task | waits on; [`until`](until()) around it ends the wait |
 //! | code that computes | is told by [`checkpoint`] and [`StopToken::current`] |
 //! | all of it inside [`shield`] | does not notice |
 //!
 //! [`with_timeout`] and [`with_deadline`] are scopes that stop themselves when their time is up.
-//! [`finally`] runs a clean-up that awaits, however the code before it ends, also when its task is
-//! cancelled.
+//! [`finally`](finally()) runs a clean-up that awaits, however the code before it ends, also when
+//! its task is cancelled.
 
 mod current;
 mod finally;

@@ -17,7 +17,7 @@ use super::token::StopToken;
 /// else fails with [`ECANCELED`](libc::ECANCELED), with its buffer either way. A stop stays asked
 /// for: operations that begin later fail with `ECANCELED` at once, and give back what they were
 /// given. The future goes on with that, and ends when it wants to. [`shield`] lets it clean up by
-/// operations; [`until`](super::until) ends other waits.
+/// operations; [`until`](super::until()) ends other waits.
 ///
 /// A scope inside another one is stopped with that, or by its own token. It is where the future is
 /// polled that counts, so a scope goes with its task to other rings; a task that is spawned inside
@@ -132,7 +132,7 @@ impl<F> fmt::Debug for WithStop<F> {
 /// # Cancel safety
 ///
 /// As that of `future`, which is dropped with this: a shield is no help against being cancelled,
-/// [`finally`](super::finally) is.
+/// [`finally`](super::finally()) is.
 ///
 /// # Examples
 ///

@@ -134,7 +134,7 @@ impl StopToken {
         UntilStopped(self.0.clone().map(Waiting::new))
     }
 
-    /// As [`until`](super::until), with this token instead of the scope.
+    /// As [`until`](super::until()), with this token instead of the scope.
     ///
     /// # Errors
     ///
@@ -155,6 +155,13 @@ impl StopToken {
 
     pub(super) fn node(&self) -> Option<&Arc<Node>> {
         self.0.as_ref()
+    }
+}
+
+/// One that nobody stops.
+impl Default for StopToken {
+    fn default() -> Self {
+        Self::never()
     }
 }
 

@@ -150,6 +150,17 @@ impl From<TryLockError> for io::Error {
     }
 }
 
+impl<T> From<SetError<T>> for io::Error {
+    /// Without the value.
+    fn from(error: SetError<T>) -> Self {
+        let kind = match error {
+            SetError::AlreadyInitialized(_) => io::ErrorKind::AlreadyExists,
+            SetError::Initializing(_) => io::ErrorKind::WouldBlock,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 impl From<TimedOut> for io::Error {
     fn from(error: TimedOut) -> Self {
         Self::new(io::ErrorKind::TimedOut, error)

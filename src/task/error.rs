@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::{error, fmt, io};
 
+use super::PanicPayload;
+
 /// Why a [`Task`](crate::Task) has no output.
 ///
 /// # Examples
@@ -13,16 +15,17 @@ use std::{error, fmt, io};
 /// let pool = Pool::new(1);
 /// match pool.spawn(async { panic!("no luck") }).wait() {
 ///     Err(TaskError::Panicked(payload)) => {
-///         assert_eq!(payload.downcast_ref::<&str>(), Some(&"no luck"));
+///         assert_eq!(payload.message(), Some("no luck"));
 ///     }
 ///     other => panic!("{other:?}"),
 /// }
 /// ```
+#[derive(Debug)]
 pub enum TaskError {
     /// It was cancelled: by its handle, or because its ring stopped.
     Cancelled,
     /// It panicked, with this payload.
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(PanicPayload),
 }
 
 impl TaskError {
@@ -36,23 +39,17 @@ impl TaskError {
         matches!(self, Self::Panicked(_))
     }
 
-    /// Goes on with the task's panic, if that is what it was.
+    /// What the task panicked with, if that is what it did, to go on with it
+    /// ([`resume_unwind`](std::panic::resume_unwind)).
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if it is another one.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
         match self {
-            Self::Panicked(payload) => Ok(payload),
+            Self::Panicked(payload) => Ok(payload.into_inner()),
             other => Err(other),
         }
-    }
-}
-
-/// The text of a panic, if it has one.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
-        text
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text
-    } else {
-        "(a panic without text)"
     }
 }
 
@@ -60,18 +57,7 @@ impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("the task was cancelled, or its ring has stopped"),
-            Self::Panicked(payload) => {
-                write!(f, "the task panicked: {}", panic_message(&**payload))
-            }
-        }
-    }
-}
-
-impl fmt::Debug for TaskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cancelled => f.write_str("Cancelled"),
-            Self::Panicked(payload) => write!(f, "Panicked({:?})", panic_message(&**payload)),
+            Self::Panicked(payload) => write!(f, "the task panicked: {payload}"),
         }
     }
 }
@@ -79,9 +65,9 @@ impl fmt::Debug for TaskError {
 impl error::Error for TaskError {}
 
 impl From<TaskError> for io::Error {
+    /// Of no kind of its own; [`downcast`](io::Error::downcast) gives the [`TaskError`] back.
     fn from(error: TaskError) -> Self {
-        // The payload is not `Sync`, so what an `io::Error` can carry is its text.
-        Self::other(error.to_string())
+        Self::other(error)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::panic::resume_unwind;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::pin::{Pin, pin};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -49,6 +49,10 @@ unsafe impl<T: Send> Send for Task<T> {}
 unsafe impl<T: Send> Sync for Task<T> {}
 
 impl<T> Unpin for Task<T> {}
+
+// A panic cannot leave a task half-changed for who looks at it through its handle.
+impl<T> UnwindSafe for Task<T> {}
+impl<T> RefUnwindSafe for Task<T> {}
 
 impl<T> Task<T> {
     /// # Safety
@@ -332,7 +336,7 @@ impl<T> Future for Cancel<T> {
         Pin::new(&mut self.task).poll(cx).map(|outcome| match outcome {
             Ok(output) => Some(output),
             Err(TaskError::Cancelled) => None,
-            Err(TaskError::Panicked(payload)) => resume_unwind(payload),
+            Err(TaskError::Panicked(payload)) => resume_unwind(payload.into_inner()),
         })
     }
 }

@@ -50,6 +50,7 @@ pub(crate) mod header;
 mod id;
 pub(crate) mod leavings;
 pub(crate) mod orphan;
+mod payload;
 pub(crate) mod queue;
 mod raw;
 pub(crate) mod run;
@@ -59,7 +60,6 @@ mod travel;
 mod waker;
 
 pub use builder::Builder;
-pub(crate) use error::panic_message;
 pub use error::{SpawnError, TaskError};
 pub use group::{
     Child, GroupError, Scope, TaskGroup, TryScope, scope, scope_with_limit, try_scope,
@@ -68,6 +68,7 @@ pub use group::{
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub use id::TaskId;
+pub use payload::PanicPayload;
 pub(crate) use spawn::{send_new, send_unchecked};
 pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use travel::{has_arrived, move_current};

@@ -1,7 +1,6 @@
 //! The allocation of a task: its header, and behind it the future, and later the output.
 
 use std::alloc::Layout;
-use std::any::Any;
 use std::cell::UnsafeCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +9,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::header::{Birth, Header, VTable};
-use super::{TaskError, TaskId};
+use super::{PanicPayload, TaskError, TaskId};
 use crate::foreign::{dispose_of, shielded};
 use crate::recycle;
 
@@ -132,7 +131,7 @@ unsafe fn poll<W: Work<T>, T>(task: NonNull<Header>, cx: &mut Context<'_>) -> bo
     match result {
         Ok(Poll::Pending) => return false,
         Ok(Poll::Ready(output)) => settle(stage, Ok(output)),
-        Err(payload) => settle(stage, Err(TaskError::Panicked(payload))),
+        Err(payload) => settle(stage, Err(TaskError::Panicked(payload.into()))),
     }
     true
 }
@@ -156,7 +155,7 @@ fn settle<W, T>(stage: &mut Stage<W, T>, output: Result<T, TaskError>) {
         Ok(()) => output,
         Err(payload) => {
             let _ = shielded(|| drop(output));
-            Err(TaskError::Panicked(payload))
+            Err(TaskError::Panicked(payload.into()))
         }
     };
     // SAFETY: the stage is the caller's, and its old value is gone.
@@ -197,22 +196,21 @@ unsafe fn drop_output<W, T>(task: NonNull<Header>) {
         Stage::Output(Err(TaskError::Panicked(payload))) => report(header, payload),
         other => {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(other))) {
-                report(header, payload);
+                report(header, payload.into());
             }
         }
     }
 }
 
 /// Says on stderr that a task panicked of which nobody will ask.
-fn report(header: &Header, payload: Box<dyn Any + Send>) {
+fn report(header: &Header, payload: PanicPayload) {
     let name = header.name.as_ref().map_or("unnamed", |name| name);
     let (id, place) = (header.id, header.spawned_at);
-    let message = super::panic_message(&*payload);
     // Printing panics where stderr is gone.
     let _ = shielded(|| {
-        eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {message}");
+        eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {payload}");
     });
-    dispose_of(payload);
+    dispose_of(payload.into_inner());
 }
 
 /// # Safety

@@ -122,3 +122,37 @@ fn a_thread_and_tasks_of_two_rings_share_an_unbounded_channel() {
     assert_eq!(next, [each; 4]);
     tasks.into_iter().for_each(|task| task.wait().unwrap());
 }
+
+#[test]
+fn a_channel_without_places_hands_items_from_ring_to_ring() {
+    let _limit = common::limit();
+    let each = common::rounds(EACH);
+    let pool = Pool::new(2);
+    let (sender, receiver) = Channel::bounded(0).split();
+    let senders = [0, 1].map(|number| {
+        let sender = sender.clone();
+        on_ring(&pool, number, async move {
+            for item in 0..each {
+                sender.send((number, item)).await.unwrap();
+            }
+        })
+    });
+    drop(sender);
+    let receivers = [0, 1].map(|number| {
+        let receiver = receiver.clone();
+        on_ring(&pool, number, async move {
+            let (mut next, mut count) = ([0, 0], 0);
+            while let Ok((from, item)) = receiver.recv().await {
+                // Each receiver gets a part of what each sender sends, in its order.
+                assert!(item >= next[from]);
+                next[from] = item + 1;
+                count += 1;
+            }
+            count
+        })
+    });
+    senders.into_iter().for_each(|sender| sender.wait().unwrap());
+    drop(receiver);
+    let counts = receivers.map(|receiver| receiver.wait().unwrap());
+    assert_eq!(counts.iter().sum::<usize>(), 2 * each);
+}

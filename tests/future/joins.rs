@@ -206,7 +206,7 @@ fn a_panic_goes_on_when_the_others_are_dropped_and_back_from_the_kernel() {
         let joining = task(async move { join((reading, panics)).await });
         let error = joining.await.unwrap_err();
         let TaskError::Panicked(payload) = error else { panic!("{error}") };
-        assert_eq!(text_of(&*payload), "of a child");
+        assert_eq!(text_of(&*payload.into_inner()), "of a child");
         assert_eq!(dropped.get(), 1);
         quiet.comes_free();
     });

@@ -197,3 +197,11 @@ fn the_limits_of_an_operation_race_and_lose_nothing() {
         }
     });
 }
+
+#[test]
+fn a_race_of_no_operations_panics_when_it_is_made() {
+    let _limit = limit();
+    let none = Vec::<op::Op<op::Nop>>::new();
+    let text = panic_of(|| drop(op::race(none)));
+    assert!(text.contains("at least one"), "{text}");
+}

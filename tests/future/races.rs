@@ -316,7 +316,7 @@ fn what_a_panic_and_a_panicking_destructor_leave_is_back_when_they_go_on() {
                 race((first, bad, last, after(3, ()))).await
             });
             let Err(TaskError::Panicked(payload)) = racing.await else { panic!("no panic") };
-            assert_eq!(text_of(&*payload), "on purpose");
+            assert_eq!(text_of(&*payload.into_inner()), "on purpose");
             assert_eq!(dropped.get(), 2);
             quiet.comes_free();
         });

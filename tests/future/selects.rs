@@ -162,3 +162,45 @@ fn a_stream_of_selects_over_channels_timers_and_tasks_goes_on() {
         }
     });
 }
+
+#[test]
+fn two_selects_meet_in_a_channel_without_places() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (item, other) = (Channel::bounded(0), Channel::<()>::bounded(1));
+    let count = rounds(300);
+    let sending = pool.spawn({
+        let (item, other) = (item.clone(), other.clone());
+        async move {
+            for number in 0..count {
+                assert_eq!(select((other.recv(), item.send(number))).await.index(), 1);
+            }
+        }
+    });
+    let there = pool.runtime(1);
+    let receiving = spawn_on(&there, async move {
+        for number in 0..count {
+            match select((item.recv(), other.recv())).await {
+                OneOf2::First(received) => assert_eq!(received, Ok(number)),
+                OneOf2::Second(_) => unreachable!("nobody sends there"),
+            }
+        }
+    });
+    receiving.wait().unwrap();
+    sending.wait().unwrap();
+}
+
+#[test]
+fn a_select_that_meets_itself_in_a_channel_loses_no_item() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    pool.block_on(async {
+        for capacity in [0, 1] {
+            let channel = Channel::bounded(capacity);
+            // The receive that waits is handed the item of the send behind it.
+            let selected = select((channel.recv(), channel.send(7))).await;
+            assert_eq!(selected, OneOf2::Second(Ok(())));
+            assert_eq!(channel.recv().await, Ok(7), "with {capacity} places");
+        }
+    });
+}

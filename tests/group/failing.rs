@@ -77,7 +77,9 @@ fn a_panic_ends_the_others_and_is_given() {
         });
         group.spawn_on(&there, async { panic_on_purpose("of a child") });
         match group.try_wait_all().await {
-            Err(GroupError::Panicked(payload)) => assert_eq!(text_of(&*payload), "of a child"),
+            Err(GroupError::Panicked(payload)) => {
+                assert_eq!(text_of(&*payload.into_inner()), "of a child")
+            }
             other => panic!("{other:?}"),
         }
         assert_eq!((dropped.get(), group.len()), (1, 0));

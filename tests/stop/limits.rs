@@ -176,3 +176,50 @@ fn a_limit_that_is_made_outside_and_moved_into_a_scope_is_stopped_with_that() {
         assert!(!limited.is_late);
     });
 }
+
+#[test]
+fn a_limit_that_is_over_before_it_begins_stops_what_is_not_ready() {
+    let _limit = limit();
+    let (reader, _writer) = pipe();
+    Pool::new(1).block_on(async {
+        let past = Instant::now().checked_sub(SHORT).unwrap();
+        let ready = with_deadline(past, async { 7 }).await;
+        assert_eq!((ready.output, ready.is_late), (7, false));
+        let waits = with_deadline(past, read(&reader)).await;
+        given_back(waits.output);
+        assert!(waits.is_late);
+        let waits = with_timeout(Duration::ZERO, until(never())).await;
+        assert!(waits.output.is_err() && waits.is_late);
+    });
+}
+
+#[test]
+fn a_limit_without_end_is_no_overflow() {
+    let _limit = limit();
+    let limited = Pool::new(1).block_on(with_timeout(Duration::MAX, async {
+        yield_now().await;
+        7
+    }));
+    assert_eq!((limited.output, limited.is_late), (7, false));
+}
+
+#[test]
+fn what_is_shielded_outlives_the_limit_and_gives_its_result() {
+    let _limit = limit();
+    let ((reader, mut writer), pool) = (pipe(), Pool::new(1));
+    let limited = pool.block_on(with_timeout(SHORT, async {
+        let token = StopToken::current();
+        let shielded = shield(async {
+            let mut reading = read(&reader);
+            begin(&mut reading).await;
+            token.await; // The time is up from here on.
+            std::io::Write::write_all(&mut writer, b"salt").unwrap();
+            reading.await
+        });
+        let read = shielded.await.map(|(_, bytes)| bytes);
+        (read, checkpoint().await)
+    }));
+    let (read, noticed) = limited.output;
+    assert_eq!(read.unwrap(), b"salt");
+    assert!(noticed.is_err() && limited.is_late, "it is noticed when the shield ends");
+}

@@ -3,7 +3,7 @@
 use crate::common::{limit, panic_of, panic_on_purpose, rounds};
 use crate::support::ByHand;
 use ringpool::Pool;
-use ringpool::sync::{OwnedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+use ringpool::sync::{Event, OwnedRwLockWriteGuard, RwLock, RwLockWriteGuard};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
@@ -155,6 +155,49 @@ fn a_thread_waits_no_longer_than_it_may() {
     assert!(lock.read_timeout(Duration::from_millis(2)).is_err());
     drop(writer);
     assert_eq!(*lock.read_blocking(), 1);
+}
+
+#[test]
+fn a_task_that_is_cancelled_in_line_or_inside_leaves_the_lock_to_others() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let there = pool.runtime(1);
+    let lock = Arc::new(RwLock::new(()));
+    // Holds the lock, and tells so, until it is cancelled.
+    let enters = |writes: bool| {
+        let (lock, is_in) = (lock.clone(), Arc::new(Event::manual()));
+        let tells = is_in.clone();
+        let task = ringpool::spawn_on(&there, async move {
+            let _guards = match writes {
+                true => (Some(lock.write().await), None),
+                false => (None, Some(lock.read().await)),
+            };
+            tells.set();
+            std::future::pending::<()>().await;
+        });
+        (task, is_in)
+    };
+    pool.block_on(async {
+        for writes in [true, false] {
+            let (inside, is_in) = enters(writes);
+            is_in.wait().await;
+            assert!(lock.try_write().is_err());
+            assert!(inside.cancel().await.is_none());
+            drop(lock.try_write().expect("its guard is gone with it"));
+
+            let reader = lock.read().await;
+            let (in_line, _) = enters(true);
+            while lock.try_read().is_ok() {
+                ringpool::yield_now().await;
+            }
+            let (behind, is_in) = enters(false);
+            assert!(in_line.cancel().await.is_none());
+            is_in.wait().await; // The writer kept it out until it was cancelled, and no longer.
+            drop(reader);
+            assert!(behind.cancel().await.is_none());
+            drop(lock.try_write().expect("nobody is left"));
+        }
+    });
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! Why a group of tasks that may fail has not given all its outputs.
 
-use std::any::Any;
 use std::{error, fmt, io};
 
-use crate::task::{TaskError, panic_message};
+use crate::task::{PanicPayload, TaskError};
 
 /// Why [`TaskGroup::try_wait_all`](super::TaskGroup::try_wait_all) or
 /// [`try_scope`](crate::task::try_scope) failed: what the first child that failed ended with.
@@ -24,11 +23,12 @@ use crate::task::{TaskError, panic_message};
 ///     }
 /// });
 /// ```
+#[derive(Debug)]
 pub enum GroupError<E> {
     /// A child gave this error.
     Failed(E),
     /// A child panicked, with this payload.
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(PanicPayload),
     /// A child was cancelled by somebody else, or its ring stopped.
     Cancelled,
 }
@@ -61,22 +61,10 @@ impl<E: fmt::Display> fmt::Display for GroupError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => write!(f, "a task of the group failed: {error}"),
-            Self::Panicked(payload) => {
-                write!(f, "a task of the group panicked: {}", panic_message(&**payload))
-            }
+            Self::Panicked(payload) => write!(f, "a task of the group panicked: {payload}"),
             Self::Cancelled => {
                 f.write_str("a task of the group was cancelled, or its ring has stopped")
             }
-        }
-    }
-}
-
-impl<E: fmt::Debug> fmt::Debug for GroupError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
-            Self::Panicked(payload) => write!(f, "Panicked({:?})", panic_message(&**payload)),
-            Self::Cancelled => f.write_str("Cancelled"),
         }
     }
 }
@@ -90,11 +78,12 @@ impl<E: error::Error + 'static> error::Error for GroupError<E> {
     }
 }
 
-impl From<GroupError<io::Error>> for io::Error {
-    fn from(error: GroupError<io::Error>) -> Self {
-        match error {
-            GroupError::Failed(error) => error,
-            other => io::Error::other(other.to_string()),
+impl<E: Into<io::Error>> From<GroupError<E>> for io::Error {
+    /// The child's own error as it is, else what a [`TaskError`] becomes.
+    fn from(error: GroupError<E>) -> Self {
+        match error.into_failed() {
+            Ok(error) => error.into(),
+            Err(error) => error.into(),
         }
     }
 }

@@ -44,6 +44,10 @@ use crate::primitives::lock;
 /// be shared: more tasks may be spawned while somebody waits, also by the tasks themselves, and
 /// when all have ended it is as new.
 ///
+/// An outcome is kept until it is taken, `()` too. So code that spawns for as long as it lives,
+/// such as a server, takes them as it goes ([`try_next`](Self::try_next)), or is a
+/// [`scope`](scope()), which keeps none.
+///
 /// Dropping the group cancels its tasks. It does not wait for them; but if a task drops its group,
 /// then whoever awaits that task's [`cancel`](Task::cancel) finds none of them alive. So a task
 /// that is cancelled while it waits for its group takes all of it along. (A task must not end up

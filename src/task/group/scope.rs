@@ -265,7 +265,9 @@ async fn first_failure<E: Send + 'static>(tasks: &Arc<Tasks<E>>) -> Option<Failu
         match tasks.next().await?.take_output() {
             Ok(Ok(())) | Err(TaskError::Cancelled) => {}
             Ok(Err(error)) => return Some(Failure::Error(error)),
-            Err(TaskError::Panicked(payload)) => return Some(Failure::Panic(payload)),
+            Err(TaskError::Panicked(payload)) => {
+                return Some(Failure::Panic(payload.into_inner()));
+            }
         }
     }
 }
