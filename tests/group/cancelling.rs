@@ -221,17 +221,17 @@ fn a_child_may_cancel_its_group_and_goes_with_it() {
     let dropped = Count::new();
     pool.block_on(async {
         let group = Arc::new(TaskGroup::<()>::new());
+        let guard = dropped.on_drop();
+        group.spawn(async move {
+            let _guard = guard;
+            never().await;
+        });
         let (weak, guard) = (Arc::downgrade(&group), dropped.on_drop());
         group.spawn_on(&there, async move {
             let _guard = guard;
             let group = weak.upgrade().unwrap();
             group.cancel().await;
             unreachable!("it is cancelled too");
-        });
-        let guard = dropped.on_drop();
-        group.spawn(async move {
-            let _guard = guard;
-            never().await;
         });
         assert!(group.next().await.is_none());
         assert_eq!(dropped.get(), 2);
