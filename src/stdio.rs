@@ -380,9 +380,11 @@ mod tests {
 
     #[test]
     fn who_is_stopped_while_it_waits_for_a_turn_gives_its_place_up() {
-        let turn = Channel::bounded(1);
-        let fd = SharedFd::from(OwnedFd::from(std::io::pipe().expect("a pipe can be made").1));
-        let shared: &Shared = Box::leak(Box::new(Shared { stream: Stream::new(fd), turn }));
+        static SHARED: OnceLock<Shared> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| {
+            let fd = SharedFd::from(OwnedFd::from(std::io::pipe().expect("a pipe can be made").1));
+            Shared { stream: Stream::new(fd), turn: Channel::bounded(1) }
+        });
         let source = StopSource::new();
         let (mut first, mut second) = (PolledTurn::default(), PolledTurn::default());
         let poll = |turn: &mut PolledTurn, source: &StopSource| {
