@@ -1,13 +1,17 @@
 //! A first-come-first-served line of waiting futures, with no allocation a wait.
 //!
-//! The line lives inside the channel, not inside the futures: an entry holds what the future
+//! The line lives inside the primitive, not inside the futures: an entry holds what the future
 //! brought (`W`, the item of a sender) and its waker while it waits, and what it is to find (`D`)
 //! once it has been served. So a future that is leaked leaves an entry behind and nothing that
 //! dangles, and moving an unpolled or a waiting future is always fine.
 //!
-//! Nothing here runs user code: wakers and items are handed out to be dropped after the lock.
+//! No method of it runs user code: wakers and items are handed out to be dropped after the lock. Only
+//! [`poll_behind`], which takes the lock itself, does, and does it outside.
 
-use std::task::Waker;
+use std::task::{Poll, Waker};
+
+use crate::primitives::{Mutex, lock};
+use crate::wakes::discard;
 
 /// Names an entry; whoever got it from [`Line::push_back`] owns the entry until it takes it out.
 pub(crate) type Key = usize;
@@ -240,5 +244,35 @@ mod tests {
         keys.into_iter().for_each(|key| drop(line.remove(key)));
         line.push_back(1, Waker::noop().clone());
         assert_eq!(line.entries.as_ptr(), memory);
+    }
+}
+
+/// One poll of who has an entry in a line behind a lock. What is found is the caller's, and the
+/// entry is gone.
+///
+/// To clone and to drop a waker is user code, so both happen outside of the lock; an entry that is
+/// served meanwhile is found at the second look.
+pub(crate) fn poll_behind<S, W, D>(
+    mutex: &Mutex<S>,
+    line: impl Fn(&mut S) -> &mut Line<W, D>,
+    key: Key,
+    waker: &Waker,
+) -> Poll<D> {
+    // A statement of its own, so that the lock is gone before the waker is cloned.
+    let polled = line(&mut lock(mutex)).poll(key, waker);
+    match polled {
+        Polled::Served(found) => return Poll::Ready(found),
+        Polled::Waiting => return Poll::Pending,
+        Polled::WakerChanged => {}
+    }
+    let new_waker = waker.clone();
+    let mut guard = lock(mutex);
+    let old_waker = line(&mut guard).set_waker(key, new_waker);
+    let polled = line(&mut guard).poll(key, waker);
+    drop(guard);
+    discard(old_waker);
+    match polled {
+        Polled::Served(found) => Poll::Ready(found),
+        Polled::Waiting | Polled::WakerChanged => Poll::Pending,
     }
 }

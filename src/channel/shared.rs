@@ -8,10 +8,9 @@ use std::task::{Poll, Waker};
 
 use super::ring::Ring;
 use super::state::State;
-use crate::line::{Key, Line, Polled};
+use crate::line::{Key, Line, poll_behind};
 use crate::primitives::atomic::AtomicUsize;
 use crate::primitives::{Mutex, lock};
-use crate::wakes::discard;
 
 pub(super) struct Shared<T> {
     pub(super) ring: Ring<T>,
@@ -92,22 +91,6 @@ impl<T> Shared<T> {
         key: Key,
         waker: &Waker,
     ) -> Poll<D> {
-        let polled = line(&mut lock(&self.state)).poll(key, waker);
-        match polled {
-            Polled::Served(found) => return Poll::Ready(found),
-            Polled::Waiting => return Poll::Pending,
-            Polled::WakerChanged => {}
-        }
-        // Cloning and dropping wakers is user code: both happen outside of the lock.
-        let new_waker = waker.clone();
-        let mut state = lock(&self.state);
-        let old_waker = line(&mut state).set_waker(key, new_waker);
-        let polled = line(&mut state).poll(key, waker);
-        drop(state);
-        discard(old_waker);
-        match polled {
-            Polled::Served(found) => Poll::Ready(found),
-            Polled::Waiting | Polled::WakerChanged => Poll::Pending,
-        }
+        poll_behind(&self.state, line, key, waker)
     }
 }

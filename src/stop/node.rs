@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use crate::line::{Key, Line, Polled, Removed};
+use crate::line::{Key, Line, Removed, poll_behind};
 use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::primitives::{Mutex, lock};
 use crate::wakes::{Wakes, discard};
@@ -147,17 +147,7 @@ impl Node {
 
     /// Has `waker` woken instead of the one in line; whether the place is kept.
     fn stay(&self, key: Key, waker: &Waker) -> bool {
-        let polled = lock(&self.state).waiting.poll(key, waker);
-        match polled {
-            Polled::Served(()) => false,
-            Polled::Waiting => true,
-            Polled::WakerChanged => {
-                let other = waker.clone();
-                let other = lock(&self.state).waiting.set_waker(key, other);
-                discard(other);
-                true
-            }
-        }
+        poll_behind(&self.state, |state| &mut state.waiting, key, waker).is_pending()
     }
 
     fn leave(&self, key: Key) {

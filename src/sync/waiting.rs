@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use crate::coop;
-use crate::line::{Key, Line, Polled, Removed};
+use crate::line::{Key, Line, Removed, poll_behind};
 use crate::parking::{assert_may_block, park_until};
 use crate::primitives::{Mutex, MutexGuard, lock};
 use crate::wakes::{Wakes, discard};
@@ -99,7 +99,7 @@ impl<S, W, D> WaitList<S, W, D> {
     ) -> Poll<D> {
         match *place {
             Place::InLine(key) => {
-                let found = ready!(self.poll_in_line(key, waker));
+                let found = ready!(poll_behind(&self.0, |locked| &mut locked.line, key, waker));
                 *place = Place::Outside;
                 Poll::Ready(found)
             }
@@ -144,26 +144,6 @@ impl<S, W, D> WaitList<S, W, D> {
 
     fn lock(&self) -> MutexGuard<'_, Locked<S, W, D>> {
         lock(&self.0)
-    }
-
-    fn poll_in_line(&self, key: Key, waker: &Waker) -> Poll<D> {
-        // A statement of its own, so that the lock is gone before the waker is cloned.
-        let polled = self.lock().line.poll(key, waker);
-        match polled {
-            Polled::Served(found) => return Poll::Ready(found),
-            Polled::Waiting => return Poll::Pending,
-            Polled::WakerChanged => {}
-        }
-        let new_waker = waker.clone();
-        let mut locked = self.lock();
-        let old_waker = locked.line.set_waker(key, new_waker);
-        let polled = locked.line.poll(key, waker);
-        drop(locked);
-        discard(old_waker);
-        match polled {
-            Polled::Served(found) => Poll::Ready(found),
-            Polled::Waiting | Polled::WakerChanged => Poll::Pending,
-        }
     }
 }
 

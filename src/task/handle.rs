@@ -8,7 +8,6 @@ use std::pin::{Pin, pin};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
 use super::header::Header;
 use super::state::{HandleGone, LastWord, Registered, Release};
@@ -16,6 +15,7 @@ use super::{TaskError, TaskId, leavings, run, travel};
 use crate::context;
 use crate::foreign::shielded;
 use crate::outstanding::Share;
+use crate::parking::park_until;
 
 /// A spawned task: a future of its outcome, and the means to cancel it.
 ///
@@ -341,28 +341,9 @@ impl<T> Future for Cancel<T> {
     }
 }
 
-/// Wakes a plain thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// Polls on the calling thread, which sleeps in between.
 pub(crate) fn block_on_thread<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
+    let ended = park_until(None, |waker| future.as_mut().poll(&mut Context::from_waker(waker)));
+    ended.expect("a wait without a deadline ends only when it is ready")
 }

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::line::{Key, Line, Polled, Removed};
+use crate::line::{Key, Line, Removed};
 
 /// The handle of a child, as far as the book has to know it.
 pub(crate) trait Child {
@@ -271,7 +271,8 @@ impl<C: Child, S> Book<C, S> {
         }
     }
 
-    fn line(&mut self, event: Event) -> &mut Line<(), Found> {
+    /// Those who wait for an event.
+    pub(crate) fn line(&mut self, event: Event) -> &mut Line<(), Found> {
         match event {
             Event::Next => &mut self.wait_next,
             Event::AllEnded => &mut self.wait_all_ended,
@@ -282,14 +283,6 @@ impl<C: Child, S> Book<C, S> {
     /// Waits for an event that has not come: see [`find`](Self::find).
     pub(crate) fn line_up(&mut self, event: Event, waker: Waker) -> Key {
         self.line(event).push_back((), waker)
-    }
-
-    pub(crate) fn poll_line(&mut self, event: Event, key: Key, waker: &Waker) -> Polled<Found> {
-        self.line(event).poll(key, waker)
-    }
-
-    pub(crate) fn set_waker(&mut self, event: Event, key: Key, waker: Waker) -> Waker {
-        self.line(event).set_waker(key, waker)
     }
 
     /// Who waited is gone. What it was handed goes to the next; that one's waker, and its own to be

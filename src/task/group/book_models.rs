@@ -2,14 +2,14 @@
 //! that is dropped.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
 use super::{Begin, Book, Child, ChildKey, Effects, Event, Found};
-use crate::line::{Key, Polled};
+use crate::line::{Key, poll_behind};
 use crate::primitives::{Mutex, lock};
 
 /// A child that was cancelled or not; its start is the number it begins with.
@@ -88,26 +88,18 @@ impl Future for Wait {
     type Output = Found;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Found> {
-        let group = self.group.clone();
-        let mut book = lock(&group.0);
+        let (group, event) = (self.group.clone(), self.event);
         let Some(place) = self.place else {
+            let mut book = lock(&group.0);
             if let Some(found) = book.find(self.event) {
                 return Poll::Ready(found);
             }
             self.place = Some(book.line_up(self.event, cx.waker().clone()));
             return Poll::Pending;
         };
-        match book.poll_line(self.event, place, cx.waker()) {
-            Polled::Served(found) => {
-                self.place = None;
-                Poll::Ready(found)
-            }
-            Polled::Waiting => Poll::Pending,
-            Polled::WakerChanged => {
-                book.set_waker(self.event, place, cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        let found = ready!(poll_behind(&group.0, |book| book.line(event), place, cx.waker()));
+        self.place = None;
+        Poll::Ready(found)
     }
 }
 

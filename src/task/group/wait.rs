@@ -8,7 +8,7 @@ use super::book::{ChildKey, Event, Found};
 use super::shared::{Shared, wake_all};
 use crate::coop;
 use crate::foreign::shielded;
-use crate::line::{Key, Polled};
+use crate::line::{Key, poll_behind};
 use crate::primitives::lock;
 use crate::task::{Task, TaskError};
 
@@ -43,21 +43,11 @@ impl<'a, T: Send + 'static> Wait<'a, T> {
     }
 
     fn poll_place(&mut self, place: Key, cx: &Context<'_>) -> Poll<Found> {
-        loop {
-            let polled = lock(&self.shared.book).poll_line(self.event, place, cx.waker());
-            match polled {
-                Polled::Served(found) => {
-                    self.place = None;
-                    return Poll::Ready(found);
-                }
-                Polled::Waiting => return Poll::Pending,
-                Polled::WakerChanged => {
-                    let waker = cx.waker().clone();
-                    let old = lock(&self.shared.book).set_waker(self.event, place, waker);
-                    let _ = shielded(|| drop(old));
-                }
-            }
-        }
+        let event = self.event;
+        let book = &self.shared.book;
+        let found = ready!(poll_behind(book, |book| book.line(event), place, cx.waker()));
+        self.place = None;
+        Poll::Ready(found)
     }
 }
 
