@@ -16,6 +16,11 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
     }
 
+    /// The owner takes away.
+    pub(crate) fn subtract(&self, amount: u64) {
+        self.add(amount.wrapping_neg());
+    }
+
     /// The owner says how it is now.
     #[inline]
     pub(crate) fn set(&self, value: u64) {
@@ -40,6 +45,10 @@ pub(crate) struct Counters {
     pub(crate) tasks_ready: Counter,
     pub(crate) arrivals: Counter,
     pub(crate) migrations_out: Counter,
+    /// Tasks laid out for other rings and not taken back.
+    pub(crate) sheds_out: Counter,
+    /// Tasks taken in that another ring had laid out.
+    pub(crate) sheds_in: Counter,
     pub(crate) messages_sent: Counter,
     pub(crate) messages_received: Counter,
     pub(crate) doorbells_sent: Counter,
@@ -77,6 +86,11 @@ pub struct RuntimeMetrics {
     pub arrivals: u64,
     /// Tasks that switched from this ring to another.
     pub migrations: u64,
+    /// Tasks that other rings took over because this one had too much to do; those that are laid
+    /// out for them included. See [`Balance`](crate::Balance).
+    pub sheds_out: u64,
+    /// Tasks that this ring took over because it had nothing to do.
+    pub sheds_in: u64,
     /// Messages put into inboxes by this ring: tasks that leave, wakes and cancels.
     pub messages_sent: u64,
     /// Messages taken from the inbox: arrivals, wakes and cancels from other threads.
@@ -132,6 +146,8 @@ impl Counters {
             tasks_alive: self.tasks_alive.get(),
             arrivals: self.arrivals.get(),
             migrations: self.migrations_out.get(),
+            sheds_out: self.sheds_out.get(),
+            sheds_in: self.sheds_in.get(),
             messages_sent: self.messages_sent.get(),
             messages_received: self.messages_received.get(),
             doorbells_sent: self.doorbells_sent.get(),
