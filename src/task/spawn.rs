@@ -11,6 +11,9 @@ use std::ptr::NonNull;
 
 /// Spawns a task on the calling thread's ring.
 ///
+/// If that has too much to do, a ring that has nothing [takes the task over](crate::Balance). To
+/// have a task stay here use [`spawn_on`] with [`current`](crate::current).
+///
 /// # Panics
 ///
 /// On a thread that has no ring: use [`spawn_on`] or [`Pool::spawn`](crate::Pool::spawn) there.
