@@ -12,6 +12,7 @@ use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
 use super::{UserData, sync_message};
+use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::mailbox::{Mailbox, OpenBell};
 
@@ -43,6 +44,16 @@ pub(crate) fn ring(mailbox: &'static Mailbox) {
     if !rung {
         write_eventfd(&bell);
     }
+}
+
+/// By which means [`ring`] would wake the ring's thread from here; `None` if it has stopped.
+pub(crate) fn kind(mailbox: &'static Mailbox) -> Option<DoorbellKind> {
+    let takes_messages = mailbox.gate.enter()?.ring_fd.is_some();
+    let means = context::with(|local| match local {
+        Some(local) => (!local.stopping.get()).then_some(DoorbellKind::RingMessage),
+        None => sync_message::is_supported().then_some(DoorbellKind::SyncMessage),
+    });
+    Some(means.filter(|_| takes_messages).unwrap_or(DoorbellKind::EventFd))
 }
 
 /// A message could not be delivered: the eventfd takes over, for this wake and all to come.
