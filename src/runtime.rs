@@ -203,7 +203,8 @@ impl Runtime {
         self.shared.is_stopped()
     }
 
-    /// By which means the calling thread would wake this ring if it slept; `None` if it has stopped.
+    /// By which means the calling thread would wake this ring if it slept; `None` once it has
+    /// stopped.
     ///
     /// What the ring's builder was told decides, and what the kernel has; a ring that a message has
     /// failed to reach is woken by its eventfd from then on.

@@ -11,6 +11,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
+use super::setup::diagnose;
 use super::{UserData, sync_message};
 use crate::capabilities::DoorbellKind;
 use crate::context;
@@ -83,7 +84,7 @@ pub(crate) fn new_eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if fd < 0 {
-        return Err(io::Error::last_os_error());
+        return Err(diagnose(io::Error::last_os_error()).into());
     }
     // SAFETY: the kernel has just given us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -158,7 +158,7 @@ fn builder(options: &RingOptions) -> io_uring::Builder {
 }
 
 /// Finds out what an error of the kernel means here.
-fn diagnose(error: io::Error) -> SetupError {
+pub(super) fn diagnose(error: io::Error) -> SetupError {
     let Some(errno) = error.raw_os_error() else {
         return SetupError::Other(error);
     };
