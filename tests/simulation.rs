@@ -1,4 +1,4 @@
-//! The simulation of the balancer: it loses nothing, undercuts no bound, and comes out the same; and
+//! The simulation of the balancer: it loses nothing, undercuts no bound and comes out the same; and
 //! what it shows of shedding.
 
 #[path = "../benches/simulation/bits.rs"]

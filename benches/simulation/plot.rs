@@ -14,11 +14,12 @@ const STEP: [f64; 2] = [410.0, 262.0];
 /// What is above this is drawn at the upper edge.
 const RATIO_MOST: f64 = 2.0;
 
+/// In the order in which they are drawn, so that the last is on top.
 const LINES: [(Contender, &str, &str); 5] = [
-    (Contender::Static, "#999999", "2 4"),
-    (Contender::Stealing, "#1f77b4", ""),
     (Contender::SheddingSleepingAtOnce, "#e8a33d", "6 3"),
     (Contender::SheddingTrusting, "#2ca02c", "6 3"),
+    (Contender::Static, "#999999", "2 4"),
+    (Contender::Stealing, "#1f77b4", ""),
     (Contender::Shedding, "#d62728", ""),
 ];
 
@@ -102,8 +103,8 @@ fn curve(out: &mut String, runs: &[&Run], corner: [f64; 2], color: &str, dashes:
 }
 
 fn legend(out: &mut String, [left, y]: [f64; 2]) {
-    for (number, (contender, color, dashes)) in LINES.into_iter().enumerate() {
-        let x = left + 160.0 * number as f64;
+    for (number, (contender, color, dashes)) in LINES.into_iter().rev().enumerate() {
+        let x = left + 145.0 * number as f64;
         let style = format!("stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"");
         line(out, [x, y], [x + 24.0, y], &style);
         text(out, [x + 30.0, y + 4.0], "start", contender.name());
