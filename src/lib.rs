@@ -257,7 +257,7 @@ pub use blocking::spawn_blocking;
 pub use builder::{Builder, Doorbell, Pinning};
 #[cfg(not(ringpool_loom))]
 pub use capabilities::{
-    Capabilities, DoorbellKind, Feature, Limits, MissingOperation, capabilities,
+    Capabilities, DoorbellKind, Feature, Limits, MissingOperation, RingSetup, capabilities,
 };
 #[cfg(not(ringpool_loom))]
 pub use metrics::RuntimeMetrics;

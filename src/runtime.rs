@@ -13,12 +13,14 @@ use crate::balance::board::Board;
 use crate::balance::policy::PATIENCE_NS;
 use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
+use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
+use crate::ring::doorbell;
 use crate::task::header::Header;
 use crate::task::{self, Birth, SpawnError, Task};
 use crate::time::since_start_ns;
@@ -247,6 +249,27 @@ impl Runtime {
     /// Whether the ring has stopped: its pool was shut down.
     pub fn is_stopped(&self) -> bool {
         self.shared.is_stopped()
+    }
+
+    /// By which means the calling thread would wake this ring if it slept; `None` once it has
+    /// stopped.
+    ///
+    /// What the ring's builder was told decides, and what the kernel has; a ring that a message has
+    /// failed to reach is woken by its eventfd from then on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::{Doorbell, DoorbellKind, Pool};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = Pool::builder().threads(1).doorbell(Doorbell::EventFd).build()?;
+    /// assert_eq!(pool.runtime(0).doorbell(), Some(DoorbellKind::EventFd));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn doorbell(&self) -> Option<DoorbellKind> {
+        doorbell::kind(self.mailbox())
     }
 
     /// What the ring has to do, as it last said: it says so once a turn of its loop.

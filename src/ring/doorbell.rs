@@ -11,7 +11,9 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
+use super::setup::diagnose;
 use super::{UserData, sync_message};
+use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::mailbox::{Mailbox, OpenBell};
 
@@ -45,6 +47,16 @@ pub(crate) fn ring(mailbox: &'static Mailbox) {
     }
 }
 
+/// By which means [`ring`] would wake the ring's thread from here; `None` if it has stopped.
+pub(crate) fn kind(mailbox: &'static Mailbox) -> Option<DoorbellKind> {
+    let takes_messages = mailbox.gate.enter()?.ring_fd.is_some();
+    let means = context::with(|local| match local {
+        Some(local) => (!local.stopping.get()).then_some(DoorbellKind::RingMessage),
+        None => sync_message::is_supported().then_some(DoorbellKind::SyncMessage),
+    });
+    Some(means.filter(|_| takes_messages).unwrap_or(DoorbellKind::EventFd))
+}
+
 /// A message could not be delivered: the eventfd takes over, for this wake and all to come.
 pub(crate) fn message_failed(mailbox: &'static Mailbox) {
     mailbox.gate.use_eventfd_only();
@@ -72,7 +84,7 @@ pub(crate) fn new_eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if fd < 0 {
-        return Err(io::Error::last_os_error());
+        return Err(diagnose(io::Error::last_os_error()).into());
     }
     // SAFETY: the kernel has just given us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -30,5 +30,5 @@ pub(crate) use operations::missing_from as operations_missing_from;
 pub(crate) use operations::unsupported;
 pub(crate) use reaped::{Reaped, UserData};
 pub(crate) use registered::RegisteredRing;
-pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open};
+pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open, setup_flags};
 pub use setup_error::SetupError;
