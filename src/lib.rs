@@ -214,7 +214,7 @@ pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
-mod metrics;
+pub mod metrics;
 #[cfg(not(ringpool_loom))]
 pub mod net;
 #[cfg(not(ringpool_loom))]
@@ -256,7 +256,7 @@ pub use capabilities::{
     Capabilities, DoorbellKind, Feature, Limits, MissingOperation, capabilities,
 };
 #[cfg(not(ringpool_loom))]
-pub use metrics::RuntimeMetrics;
+pub use metrics::{PoolMetrics, RuntimeMetrics};
 #[cfg(not(ringpool_loom))]
 pub use pool::{BlockingLoad, Pool};
 #[cfg(not(ringpool_loom))]
