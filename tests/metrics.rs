@@ -82,7 +82,7 @@ fn every_task_lives_has_ended_or_has_left() {
         assert_tasks_add_up(&here);
         assert_eq!((here.tasks_alive, here.migrations), (2, 10));
         assert_eq!(here.tasks_spawned, 50 + 20 + 10 + 3);
-        drop(waits);
+        waits.cancel().await;
     });
     let metrics = at_rest(&pool);
     let (here, there) = (metrics.rings[0], metrics.rings[1]);

@@ -162,10 +162,11 @@ mod tests {
     #[test]
     fn the_busy_share_is_that_of_the_time_in_between() {
         let (earlier, later) = (at(100, 0, 100), at(125, 25, 200));
-        assert_eq!(earlier.busy_share(), 0.0);
-        assert_eq!(later.busy_share_since(&earlier), 0.5);
-        assert_eq!(later.busy_share(), 0.25);
-        assert_eq!(later.busy_share_since(&later), 0.0);
+        let percent = |share: f64| (100.0 * share).round();
+        assert_eq!(percent(earlier.busy_share()), 0.0);
+        assert_eq!(percent(later.busy_share_since(&earlier)), 50.0);
+        assert_eq!(percent(later.busy_share()), 25.0);
+        assert_eq!(percent(later.busy_share_since(&later)), 0.0);
     }
 
     #[test]
