@@ -148,6 +148,7 @@
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
 #![cfg_attr(ringpool_shuttle, allow(dead_code, unused_imports))]
 
+mod balance;
 pub mod channel;
 #[cfg(doctest)]
 mod compile_fail;
@@ -186,6 +187,7 @@ mod stop_node;
 #[path = "task/state.rs"]
 mod task_state;
 
+pub use balance::Balance;
 pub use channel::{Channel, Receiver, Sender};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
@@ -221,6 +223,8 @@ pub mod net;
 pub mod op;
 #[cfg(not(ringpool_loom))]
 pub mod pipe;
+#[cfg(not(ringpool_loom))]
+mod placement;
 #[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
@@ -258,13 +262,17 @@ pub use capabilities::{
 #[cfg(not(ringpool_loom))]
 pub use metrics::{PoolMetrics, RuntimeMetrics};
 #[cfg(not(ringpool_loom))]
+pub use placement::{PlaceBy, Placement};
+#[cfg(not(ringpool_loom))]
 pub use pool::{BlockingLoad, Pool};
 #[cfg(not(ringpool_loom))]
 pub use ring::SetupError;
 #[cfg(not(ringpool_loom))]
 pub use runtime::{Load, Runtime, current};
 #[cfg(not(ringpool_loom))]
-pub use switch::{SwitchError, SwitchTo, YieldNow, run_on, switch_to, yield_now};
+pub use switch::{
+    BalancePoint, SwitchError, SwitchTo, YieldNow, balance, run_on, switch_to, yield_now,
+};
 #[cfg(not(ringpool_loom))]
 pub use task::{SpawnError, Task, TaskError, spawn, spawn_local, spawn_on};
 

@@ -86,8 +86,8 @@ impl Mailbox {
     #[cold]
     fn count_refused(&self) {
         context::with(|sender| match sender {
-            Some(sender) => sender.counters().messages_sent.take_back(1),
-            None => self.outside.messages.take_back(1),
+            Some(sender) => sender.counters().messages_sent.subtract(1),
+            None => self.outside.messages.subtract(1),
         });
     }
 }

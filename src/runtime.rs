@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::balance::Balance;
+use crate::balance::board::Board;
+use crate::balance::policy::PATIENCE_NS;
+use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
 use crate::context;
 use crate::inbox::Node;
@@ -15,7 +19,8 @@ use crate::mailbox::Mailbox;
 use crate::metrics::{self, Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
-use crate::task::{self, SpawnError, Task};
+use crate::task::header::Header;
+use crate::task::{self, Birth, SpawnError, Task};
 use crate::time::since_start_ns;
 
 /// What a ring's thread and all its handles share.
@@ -26,6 +31,15 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) blocking: Arc<BlockingPool>,
     started: Instant,
+    /// What the rings of the pool know of each other.
+    pub(crate) board: Arc<Board>,
+    /// What this ring has laid out for the others.
+    pub(crate) shelf: Shelf<Header>,
+    /// Whether tasks that may move are spawned here.
+    pub(crate) balance: Balance,
+    invite_node: Node,
+    /// The node of the invitation is under way.
+    is_invited: AtomicBool,
     stop_node: Node,
     stop_requested: AtomicBool,
     /// Until when the ring may take to stop.
@@ -44,8 +58,18 @@ pub(crate) struct FileDoor {
 }
 
 impl Shared {
-    pub(crate) fn new(index: usize, core: Option<usize>, blocking: Arc<BlockingPool>) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        core: Option<usize>,
+        blocking: Arc<BlockingPool>,
+        (balance, board): (Balance, Arc<Board>),
+    ) -> Self {
         Self {
+            board,
+            balance,
+            shelf: Shelf::new(),
+            invite_node: Node::new(deliver_invitation),
+            is_invited: AtomicBool::new(false),
             mailbox: Mailbox::acquire(),
             index,
             core,
@@ -69,6 +93,16 @@ impl Shared {
             // SAFETY: the thread holds an `Arc` of us until it has closed its inbox, and the node
             // is sent once. A closed inbox has stopped already.
             let _ = unsafe { self.mailbox.send(NonNull::from(&self.stop_node)) };
+        }
+    }
+
+    /// Wakes the ring, for which there is something to take.
+    pub(crate) fn invite(&self) {
+        // Ordering: Acquire, partner of the Release in `deliver_invitation`: the node is free.
+        if !self.is_invited.swap(true, Ordering::Acquire) {
+            // SAFETY: the thread holds an `Arc` of us until it has closed its inbox, and the node
+            // is in no inbox. A closed inbox needs no invitation.
+            let _ = unsafe { self.mailbox.send(NonNull::from(&self.invite_node)) };
         }
     }
 
@@ -104,6 +138,20 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.mailbox.give_back();
     }
+}
+
+/// An invitation came out of our inbox: the loop looks around by itself when it has nothing to do.
+///
+/// # Safety
+///
+/// Safe anywhere, in fact; it is one of the functions given to `Node::new`.
+unsafe fn deliver_invitation(_: NonNull<Node>) {
+    context::with(|local| {
+        let local = local.expect("messages are delivered on a ring's thread");
+        // Ordering: Release, partner of the Acquire in `invite`: we are done with the node.
+        local.shared.is_invited.store(false, Ordering::Release);
+        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
+    });
 }
 
 /// The stop message came out of our inbox: the loop sees the flag.
@@ -183,7 +231,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        task::send_new(self, None, Location::caller(), future)
+        task::send_new(self, Birth::staying(), future)
     }
 
     /// Runs `closure` on a thread for blocking work; see [`spawn_blocking`](crate::spawn_blocking).

@@ -10,7 +10,8 @@ use crate::inbox::Batch;
 use crate::metrics;
 use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
-use crate::task::run;
+use crate::task::turn::Turn;
+use crate::task::{run, shed};
 use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
@@ -53,7 +54,7 @@ impl Worker<'_> {
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
+        if shed::has_work(self.local) { self.submit_and_reap() } else { self.idle() }
     }
 
     /// Takes what others sent.
@@ -74,8 +75,9 @@ impl Worker<'_> {
     /// Runs ready tasks, so many that the ring does not wait for long.
     #[inline]
     pub(crate) fn run_tasks(&self) {
+        let mut turn = Turn::begin(self.local);
         for _ in 0..POLLS_PER_TURN {
-            if !run::run_next(self.local) {
+            if !run::run_next(self.local) || turn.polled(self.local) {
                 return;
             }
         }
@@ -135,6 +137,10 @@ impl Worker<'_> {
 
     /// Nothing is ready: waits awake for a while if that pays, and then asleep.
     fn idle(&mut self) -> io::Result<()> {
+        if shed::take_offer(self.local) {
+            // There is always more to take, perhaps; what was asked of the kernel shall not wait.
+            return self.submit_and_reap();
+        }
         let spin_ns = self.spin.limit_ns();
         if spin_ns > 0 || self.completes_at_once {
             // A call that does not wait needs no clock, and no word to those who might wake us.
@@ -150,7 +156,12 @@ impl Worker<'_> {
         if spin_ns > 0 && self.look_on(spin_ns) {
             return Ok(());
         }
-        if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) }
+        if !shed::fall_idle(self.local) {
+            return Ok(());
+        }
+        let slept = if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) };
+        shed::wake_up(self.local);
+        slept
     }
 
     /// Waits awake until something comes; says whether it did.
@@ -170,7 +181,7 @@ impl Worker<'_> {
                 counters.spins_paid.add(1);
                 break true;
             }
-            if self.local.ring.borrow_mut().has_completions() {
+            if self.local.ring.borrow_mut().has_completions() || shed::has_offer(self.local) {
                 break true;
             }
             looks += 1;
@@ -198,11 +209,13 @@ impl Worker<'_> {
         let local = self.local;
         let slept_from = Instant::now();
         let slept_from_ns = since_start_ns(slept_from);
-        let limit = local
-            .timers
-            .borrow()
-            .next_deadline_ns()
-            .map(|deadline_ns| Duration::from_nanos(deadline_ns.saturating_sub(slept_from_ns)));
+        let deadline_ns = local.timers.borrow().next_deadline_ns().into_iter();
+        // We have just looked; once that time has passed no other look is needed.
+        let look_again_ns = local.look_again_ns.get();
+        let limit = deadline_ns
+            .chain((look_again_ns > slept_from_ns).then_some(look_again_ns))
+            .min()
+            .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep.begin(slept_from_ns);
         let waited = {
             let mut ring = local.ring.borrow_mut();

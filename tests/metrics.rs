@@ -16,9 +16,14 @@ use futures::future::join_all;
 use ringpool::metrics::PollTimes;
 use ringpool::time::sleep;
 use ringpool::{
-    Channel, Pool, PoolMetrics, Runtime, RuntimeMetrics, current, run_on, spawn, spawn_local,
-    spawn_on, switch_to, yield_now,
+    Balance, Channel, Pool, PoolMetrics, Runtime, RuntimeMetrics, current, run_on, spawn,
+    spawn_local, spawn_on, switch_to, yield_now,
 };
+
+/// A pool in which no task moves but by its own wish.
+fn unbalanced(threads: usize) -> Pool {
+    Pool::builder().threads(threads).balance(Balance::Manual).build().unwrap()
+}
 
 /// Those of the ring that the caller is on.
 fn own() -> RuntimeMetrics {
@@ -48,7 +53,7 @@ fn compute(time: Duration) {
 
 #[track_caller]
 fn assert_tasks_add_up(ring: &RuntimeMetrics) {
-    let came = ring.tasks_spawned + ring.arrivals;
+    let came = ring.tasks_spawned + ring.arrivals + ring.sheds_in;
     let went = ring.tasks_finished + ring.migrations + ring.sheds_out;
     assert_eq!(came, went + ring.tasks_alive, "{ring:?}");
 }
@@ -56,7 +61,7 @@ fn assert_tasks_add_up(ring: &RuntimeMetrics) {
 #[test]
 fn every_task_lives_has_ended_or_has_left() {
     let _limit = limit();
-    let pool = Pool::new(2);
+    let pool = unbalanced(2);
     let there = pool.runtime(1);
     pool.block_on(async {
         let born_here = (0..50).map(|_| spawn(async {}));
@@ -97,7 +102,7 @@ fn every_task_lives_has_ended_or_has_left() {
 #[test]
 fn tasks_that_move_all_the_time_are_counted_on_every_ring() {
     let _limit = limit();
-    let pool = Pool::new(3);
+    let pool = unbalanced(3);
     let rings = pool.runtimes().to_vec();
     let rounds = rounds(300);
     pool.block_on(async {
@@ -116,6 +121,34 @@ fn tasks_that_move_all_the_time_are_counted_on_every_ring() {
     // All that came from elsewhere has migrated, but for the task of `block_on`.
     assert_eq!(total.arrivals, total.migrations + 1);
     assert!(total.migrations > 40);
+}
+
+#[test]
+fn tasks_that_are_shed_are_counted_where_they_go() {
+    let _limit = limit();
+    let pool = Pool::builder().threads(2).balance(Balance::Shed).build().unwrap();
+    until(|| {
+        pool.block_on(async {
+            let work = (0..100).map(|_| {
+                spawn(async {
+                    for _ in 0..3 {
+                        compute(Duration::from_micros(100));
+                        assert_tasks_add_up(&own());
+                        yield_now().await;
+                    }
+                })
+            });
+            let work: Vec<_> = work.collect();
+            join_all(work).await.into_iter().for_each(Result::unwrap);
+            assert_tasks_add_up(&own());
+        });
+        pool.metrics().total().sheds_in > 0
+    });
+    let metrics = at_rest(&pool);
+    let total = metrics.total();
+    assert_eq!((total.sheds_out, total.tasks_alive), (total.sheds_in, 0));
+    assert_eq!(metrics.tasks_spawned(), total.tasks_finished);
+    metrics.rings.iter().for_each(assert_tasks_add_up);
 }
 
 #[test]
@@ -156,7 +189,7 @@ fn every_message_that_was_sent_is_received() {
 #[test]
 fn nobody_receives_what_is_not_yet_counted_as_sent() {
     let _limit = limit();
-    let pool = Pool::new(2);
+    let pool = unbalanced(2);
     let (here, there) = (pool.runtime(0), pool.runtime(1));
     pool.block_on(async {
         for _ in 0..rounds(2000) {
@@ -205,7 +238,7 @@ fn a_ring_begins_with_nothing_although_its_inbox_was_used_before() {
 #[test]
 fn a_sleeping_ring_is_rung_once_and_one_that_is_awake_never() {
     let _limit = limit();
-    let pool = Pool::new(2);
+    let pool = unbalanced(2);
     let (here, there) = (pool.runtime(0), pool.runtime(1));
     until_asleep(&there);
     there.spawn(async {}).wait().unwrap();

@@ -13,8 +13,8 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
     }
 
-    /// The owner takes back what it has added too early.
-    pub(crate) fn take_back(&self, amount: u64) {
+    /// The owner takes away.
+    pub(crate) fn subtract(&self, amount: u64) {
         self.add(amount.wrapping_neg());
     }
 
@@ -40,8 +40,7 @@ impl SharedCounter {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// Takes back what was added too early.
-    pub(crate) fn take_back(&self, amount: u64) {
+    pub(crate) fn subtract(&self, amount: u64) {
         self.0.fetch_sub(amount, Ordering::Relaxed);
     }
 
@@ -50,7 +49,7 @@ impl SharedCounter {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Zero also if somebody has taken back, after a reset, what had been added before it.
+    /// Zero also if somebody takes away, after a reset, what had been added before it.
     pub(crate) fn get(&self) -> u64 {
         u64::try_from(self.0.load(Ordering::Relaxed).cast_signed()).unwrap_or(0)
     }
@@ -104,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_late_counts_as_nothing() {
+    fn what_is_taken_away_late_counts_as_nothing() {
         let counter = SharedCounter::default();
         counter.add(1);
         counter.reset();
-        counter.take_back(1);
+        counter.subtract(1);
         assert_eq!(counter.get(), 0);
         counter.add(3);
         assert_eq!(counter.get(), 2);

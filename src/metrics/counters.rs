@@ -18,11 +18,11 @@ pub(crate) struct Counters {
     pub(crate) tasks_finished: Counter,
     pub(crate) tasks_alive: Counter,
     pub(crate) tasks_ready: Counter,
-    /// All tasks that came in, those that others have shed included.
     pub(crate) arrivals: Counter,
-    /// Tasks that left by their own wish; those that were shed are not among them.
     pub(crate) migrations_out: Counter,
+    /// Tasks laid out for other rings and not taken back.
     pub(crate) sheds_out: Counter,
+    /// Tasks taken in that another ring had laid out.
     pub(crate) sheds_in: Counter,
     pub(crate) messages_sent: Counter,
     pub(crate) messages_received: Counter,
@@ -62,7 +62,9 @@ impl OutsideCounters {
 /// Says how things stand on the calling thread's ring, which is not borrowed.
 pub(crate) fn publish(local: &Local) {
     let counters = local.counters();
-    counters.tasks_ready.set(local.ready.len() as u64);
+    let shelved = local.shared.shelf.len();
+    counters.tasks_ready.set((local.ready.len() + shelved) as u64);
+    counters.tasks_alive.set(local.live.len() as u64);
     counters.timers.set(local.timers.borrow().len() as u64);
     let mut ring = local.ring.borrow_mut();
     counters.operations_in_flight.set(ring.in_flight() as u64);

@@ -11,7 +11,8 @@
 //! leaves before it has left, an operation that has ended before anybody is told. So in a task
 //! these hold exactly for the ring that it is on:
 //!
-//! * `tasks_spawned + arrivals = tasks_finished + tasks_alive + migrations + sheds_out`,
+//! * `tasks_spawned + arrivals + sheds_in`
+//!   `= tasks_finished + tasks_alive + migrations + sheds_out`,
 //! * of each family of operations, `started = completed + in_flight`;
 //!
 //! and for a pool on which nothing happens but what one task does, in addition:

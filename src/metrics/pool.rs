@@ -28,8 +28,7 @@ impl PoolMetrics {
     pub fn tasks_spawned(&self) -> u64 {
         let total = self.total();
         // Whoever left one ring arrived at another one; the others that arrived were new.
-        let moved = total.migrations + total.sheds_out;
-        (total.tasks_spawned + total.arrivals).saturating_sub(moved)
+        (total.tasks_spawned + total.arrivals).saturating_sub(total.migrations)
     }
 
     /// Messages that were put into the inboxes of its rings, by rings and by other threads.

@@ -16,19 +16,20 @@ pub struct RuntimeMetrics {
     pub poll_times: PollTimes,
     /// Tasks that are ready to run: the depth of the queue.
     pub tasks_ready: u64,
-    /// Tasks that live here now.
+    /// Tasks that live here now; those that are laid out for other rings are not among them.
     pub tasks_alive: u64,
     /// Tasks spawned here by tasks of this ring.
     pub tasks_spawned: u64,
     /// Tasks that ended here.
     pub tasks_finished: u64,
-    /// Tasks that came from elsewhere: spawned on this ring, switched to it, or shed.
+    /// Tasks that came from elsewhere: spawned on this ring, or switched to it.
     pub arrivals: u64,
     /// Tasks that switched from this ring to another.
     pub migrations: u64,
-    /// Tasks that this ring gave to others to even out the load; not among the `migrations`.
+    /// Tasks that other rings took over because this one had too much to do; those that are laid
+    /// out for them included. See [`Balance`](crate::Balance).
     pub sheds_out: u64,
-    /// Tasks that others gave to this ring to even out the load; among the `arrivals`.
+    /// Tasks that this ring took over because it had nothing to do.
     pub sheds_in: u64,
     /// Messages put into inboxes by this ring: tasks that leave, wakes and cancels.
     pub messages_sent: u64,

@@ -18,7 +18,7 @@
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use super::header::{Header, Whereabouts};
+use super::header::{Header, Mobility, Whereabouts};
 use super::run;
 use super::state::Release;
 use crate::context::{self, Local};
@@ -144,7 +144,7 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
     if unsafe { send_task(task, mailbox) } == Ok(()) {
         return;
     }
-    local.counters().migrations_out.take_back(1);
+    local.counters().migrations_out.subtract(1);
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
     header.home.put_off.set(0);
@@ -190,9 +190,11 @@ pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
     // SAFETY: the running task is valid, and lives here.
     let header = unsafe { task.as_ref() };
-    if header.home.is_local {
+    if header.home.mobility.get() == Mobility::Local {
         return Err(SwitchError::Local);
     }
+    // It says itself where it wants to be, and from here on nobody else does.
+    header.home.mobility.set(Mobility::Staying);
     if let Some(left) = header.home.put_off.get().checked_sub(1) {
         header.home.put_off.set(left);
         return Ok(());
