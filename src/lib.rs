@@ -136,7 +136,7 @@
 //!
 //! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
 //! `tokio` and `futures-io`: the buffered streams of [`io`] have the traits of `tokio::io` and of
-//! `futures_io`, so that code written for those runs over them.
+//! `futures_io`, so that code written for those runs over them. `prometheus`: [`metrics`] as text.
 //!
 //! # Where io_uring cannot be used
 //!
@@ -216,7 +216,7 @@ pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
-mod metrics;
+pub mod metrics;
 #[cfg(not(ringpool_loom))]
 pub mod net;
 #[cfg(not(ringpool_loom))]
@@ -260,7 +260,7 @@ pub use capabilities::{
     Capabilities, DoorbellKind, Feature, Limits, MissingOperation, RingSetup, capabilities,
 };
 #[cfg(not(ringpool_loom))]
-pub use metrics::RuntimeMetrics;
+pub use metrics::{PoolMetrics, RuntimeMetrics};
 #[cfg(not(ringpool_loom))]
 pub use placement::{PlaceBy, Placement};
 #[cfg(not(ringpool_loom))]

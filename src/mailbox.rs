@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
+use crate::metrics::OutsideCounters;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
 
@@ -32,6 +33,8 @@ use crate::ring::doorbell;
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox,
     pub(crate) gate: BellGate,
+    /// Beside the inbox, whose cache line the sender has in any case.
+    pub(crate) outside: OutsideCounters,
 }
 
 static UNUSED: Mutex<Vec<&'static Mailbox>> = Mutex::new(Vec::new());
@@ -40,9 +43,12 @@ impl Mailbox {
     /// A closed mailbox that nobody else owns.
     pub(crate) fn acquire() -> &'static Self {
         let reused = unpoisoned(UNUSED.lock()).pop();
-        reused.unwrap_or_else(|| {
-            Box::leak(Box::new(Self { inbox: Inbox::new(), gate: BellGate::new() }))
-        })
+        if let Some(mailbox) = reused {
+            mailbox.outside.reset();
+            return mailbox;
+        }
+        let (inbox, gate, outside) = (Inbox::new(), BellGate::new(), OutsideCounters::default());
+        Box::leak(Box::new(Self { inbox, gate, outside }))
     }
 
     /// The owner is gone, and the last handle with it.
@@ -57,16 +63,32 @@ impl Mailbox {
     /// As for [`Inbox::push`].
     #[inline]
     pub(crate) unsafe fn send(&'static self, node: NonNull<Node>) -> Result<(), Closed> {
-        // SAFETY: the caller's promise.
-        let pushed = unsafe { self.inbox.push(node) }?;
-        context::with(|sender| {
-            sender.inspect(|sender| sender.counters().messages_sent.add(1));
+        // Before it is there, so that nobody receives what nobody has sent.
+        context::with(|sender| match sender {
+            Some(sender) => sender.counters().messages_sent.add(1),
+            None => self.outside.messages.add(1),
         });
-        match pushed {
-            Pushed::Quiet => {}
-            Pushed::RingTheBell => doorbell::ring(self),
+        // SAFETY: the caller's promise.
+        match unsafe { self.inbox.push(node) } {
+            Ok(Pushed::Quiet) => Ok(()),
+            Ok(Pushed::RingTheBell) => {
+                doorbell::ring(self);
+                Ok(())
+            }
+            Err(Closed) => {
+                self.count_refused();
+                Err(Closed)
+            }
         }
-        Ok(())
+    }
+
+    /// A message that was counted as sent came back.
+    #[cold]
+    fn count_refused(&self) {
+        context::with(|sender| match sender {
+            Some(sender) => sender.counters().messages_sent.subtract(1),
+            None => self.outside.messages.subtract(1),
+        });
     }
 }
 

@@ -15,6 +15,7 @@ use crate::blocking::BlockingPool;
 use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
 use crate::context;
+use crate::metrics::PoolMetrics;
 use crate::placement::{Placement, by_key};
 use crate::primitives::unpoisoned;
 use crate::runtime::{Runtime, deadline_after};
@@ -248,7 +249,27 @@ impl Pool {
 
     /// Threads for blocking work that there are now, and jobs that wait for one.
     pub fn blocking_load(&self) -> BlockingLoad {
-        BlockingLoad { threads: self.blocking.threads(), queued: self.blocking.queued() }
+        self.blocking.load()
+    }
+
+    /// What its rings have done since they started, and how things stand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = ringpool::Pool::new(2);
+    /// pool.spawn(async { 1 + 1 }).wait()?;
+    /// for (index, ring) in pool.metrics().rings.iter().enumerate() {
+    ///     println!("ring {index}: {} polls, {} messages", ring.polls, ring.messages_received);
+    /// }
+    /// assert_eq!(pool.metrics().tasks_spawned(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> PoolMetrics {
+        let rings = self.runtimes.iter().map(Runtime::metrics).collect();
+        PoolMetrics::new(rings, self.blocking_load())
     }
 
     /// Cancels every task, waits until the kernel has given back all operations, and joins the
@@ -309,7 +330,7 @@ impl Drop for Pool {
 }
 
 /// What the threads for blocking work have to do; see [`Pool::blocking_load`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlockingLoad {
     /// Threads there are, busy or idle.

@@ -17,7 +17,7 @@ use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
-use crate::metrics::{Counters, RuntimeMetrics};
+use crate::metrics::{self, Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
@@ -283,9 +283,18 @@ impl Runtime {
         }
     }
 
-    /// What the ring has done since it started.
+    /// What the ring has done since it started, and how things stand.
+    ///
+    /// On the ring's own thread the numbers are exact; see
+    /// [what adds up](crate::metrics#what-adds-up).
     pub fn metrics(&self) -> RuntimeMetrics {
-        self.shared.counters.read(self.shared.started.elapsed())
+        if is_current(self) {
+            context::with(|local| {
+                local.inspect(|local| metrics::publish(local));
+            });
+        }
+        let Shared { counters, mailbox, started, .. } = &*self.shared;
+        counters.read(&mailbox.outside, started.elapsed())
     }
 }
 

@@ -62,9 +62,7 @@ impl Worker<'_> {
     /// Takes the last messages, and lets nobody send another.
     fn close(&mut self) {
         let local = self.local;
-        for message in local.mailbox.inbox.close() {
-            message.deliver();
-        }
+        self.deliver(local.mailbox.inbox.close());
         if local.ring.borrow().in_flight() > 0 {
             self.leak_operations();
         }

@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
+use crate::inbox::Batch;
+use crate::metrics;
 use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::turn::Turn;
@@ -58,13 +60,15 @@ impl Worker<'_> {
     /// Takes what others sent.
     #[inline]
     pub(crate) fn take_messages(&self) {
-        let mut count = 0;
-        for message in self.local.mailbox.inbox.take_all() {
+        self.deliver(self.local.mailbox.inbox.take_all());
+    }
+
+    #[inline]
+    pub(crate) fn deliver(&self, messages: Batch) {
+        for message in messages {
+            // First: what it does may be seen elsewhere.
+            self.local.counters().messages_received.add(1);
             message.deliver();
-            count += 1;
-        }
-        if count > 0 {
-            self.local.counters().messages_received.add(count);
         }
     }
 
@@ -185,6 +189,7 @@ impl Worker<'_> {
                 now_ns = since_start_ns(Instant::now());
                 if now_ns >= end_ns {
                     self.spin.in_vain();
+                    counters.spins_in_vain.add(1);
                     break false;
                 }
                 if now_ns - started_ns >= AWAKE_ALONE_NS {
@@ -211,7 +216,7 @@ impl Worker<'_> {
             .chain((look_again_ns > slept_from_ns).then_some(look_again_ns))
             .min()
             .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
-        local.counters().asleep_since_ns.set(slept_from_ns.max(1));
+        local.counters().asleep.begin(slept_from_ns);
         let waited = {
             let mut ring = local.ring.borrow_mut();
             ring.cancel_put_off();
@@ -219,9 +224,8 @@ impl Worker<'_> {
         };
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
-        local.counters().asleep_since_ns.set(0);
+        local.counters().asleep.end(slept_from_ns + slept_ns);
         local.counters().sleeps.add(1);
-        local.counters().idle_ns.add(slept_ns);
         self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {
             self.spin.woken_by_message(slept_ns);
@@ -232,12 +236,6 @@ impl Worker<'_> {
 
     /// Says how things stand, for those who ask for the load.
     pub(crate) fn publish(&self) {
-        let counters = self.local.counters();
-        let shelved = self.local.shared.shelf.len();
-        counters.tasks_ready.set((self.local.ready.len() + shelved) as u64);
-        counters.timers.set(self.local.timers.borrow().len() as u64);
-        let ring = self.local.ring.borrow();
-        counters.operations_in_flight.set(ring.in_flight() as u64);
-        counters.enters.set(ring.enters());
+        metrics::publish(self.local);
     }
 }

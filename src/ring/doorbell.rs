@@ -24,23 +24,16 @@ pub(crate) fn ring(mailbox: &'static Mailbox) {
     crate::shuttle_runs::ring_bell(mailbox);
     // A closed gate: the ring has stopped, and dealt with all its messages.
     let Some(bell) = mailbox.gate.enter() else { return };
+    count_rung(mailbox);
     let rung = match bell.ring_fd {
         Some(ring_fd) => context::with(|local| match local {
             // What a message came to is learnt from the ring, and nobody may be there to learn it.
             Some(local) if local.stopping.get() => false,
-            Some(local) => {
-                local.counters().doorbells_sent.add(1);
-                // No user code runs under a borrow of the ring, so it is free.
-                local.ring.borrow_mut().ring_other(ring_fd, mailbox)
-            }
+            // No user code runs under a borrow of the ring, so it is free.
+            Some(local) => local.ring.borrow_mut().ring_other(ring_fd, mailbox),
             None => sync_message::is_supported() && send_without_ring(ring_fd),
         }),
-        None => {
-            context::with(|local| {
-                local.inspect(|local| local.counters().doorbells_sent.add(1));
-            });
-            false
-        }
+        None => false,
     };
     if !rung {
         write_eventfd(&bell);
@@ -55,6 +48,13 @@ pub(crate) fn kind(mailbox: &'static Mailbox) -> Option<DoorbellKind> {
         None => sync_message::is_supported().then_some(DoorbellKind::SyncMessage),
     });
     Some(means.filter(|_| takes_messages).unwrap_or(DoorbellKind::EventFd))
+}
+
+fn count_rung(mailbox: &Mailbox) {
+    context::with(|sender| match sender {
+        Some(sender) => sender.counters().doorbells_sent.add(1),
+        None => mailbox.outside.doorbells.add(1),
+    });
 }
 
 /// A message could not be delivered: the eventfd takes over, for this wake and all to come.

@@ -96,14 +96,15 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     home.running.set(true);
     local.current.set(Some(task));
     coop::reset(coop::BUDGET_PER_POLL);
-    // SAFETY: we are home, and the future is there because the task is not complete.
-    let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
+    let done = local.counters().polls.poll(|| {
+        // SAFETY: we are home, and the future is there because the task is not complete.
+        unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) }
+    });
     coop::reset(coop::UNLIMITED);
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);
     let destination = home.destination.take();
-    local.counters().polls.add(1);
     if done {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };

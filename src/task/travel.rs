@@ -137,12 +137,14 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
     unsafe { local.live.remove(task) };
     // SAFETY: it is ours until it is sent.
     unsafe { task.as_ref() }.home.put_off.set(PUT_OFF);
+    // Before it is there, so that nobody sees it in both places or arrive without having left.
+    local.counters().tasks_alive.set(local.live.len() as u64);
+    local.counters().migrations_out.add(1);
     // SAFETY: it is ours, and in no list any more.
     if unsafe { send_task(task, mailbox) } == Ok(()) {
-        local.counters().migrations_out.add(1);
-        local.counters().tasks_alive.set(local.live.len() as u64);
         return;
     }
+    local.counters().migrations_out.subtract(1);
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
     header.home.put_off.set(0);
