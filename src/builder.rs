@@ -180,8 +180,8 @@ impl Builder {
         self
     }
 
-    /// Whether rings that have too much to do give tasks to those that have nothing. By default they
-    /// do.
+    /// Whether rings that have too much to do give tasks to those that have nothing. By default
+    /// they do.
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = balance;
         self

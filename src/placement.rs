@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,7 +42,13 @@ pub enum Placement {
 
 /// A function that chooses among the rings of a pool.
 #[derive(Clone)]
-pub struct PlaceBy(Arc<dyn Fn(&[Runtime]) -> usize + Send + Sync>);
+pub struct PlaceBy(Arc<Choose>);
+
+type Choose = dyn Fn(&[Runtime]) -> usize + Send + Sync;
+
+// A function that panics leaves nothing of the pool behind half done.
+impl UnwindSafe for PlaceBy {}
+impl RefUnwindSafe for PlaceBy {}
 
 /// Up to how many rings are all asked for their load.
 const ALL_ASKED_MAX: usize = 4;

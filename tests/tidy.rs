@@ -26,6 +26,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "src/inbox_models.rs",
     "src/completion.rs",
     "src/completion_models.rs",
+    "src/balance/giving_models.rs",
     // One pointer a thread.
     "src/context.rs",
     // The stop message, and a future that borrows from the caller of `block_on`.

@@ -17,9 +17,9 @@
 //! One of the fences comes first. If it is the giver's, the other ring sees the giver in its step
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
 //!
-//! A taker strikes the giver off *before* it empties the shelf. So who lays something out in between
-//! joins the givers after that, and is not forgotten; and who is struck off after it joined has its
-//! tasks found, since both are steps on the same word.
+//! A taker strikes the giver off *before* it empties the shelf. So who lays something out in
+//! between joins the givers after that, and is not forgotten; and who is struck off after it joined
+//! has its tasks found, since both are steps on the same word.
 
 use super::policy::{Estimate, PATIENCE_NS, SOON_NS, next_in_circle};
 use crate::primitives::atomic::{AtomicU64, Ordering, fence};
@@ -65,8 +65,8 @@ impl RingSet {
     /// Whether it was there.
     fn remove(&self, ring: usize) -> bool {
         let (word, bit) = self.word_and_bit(ring);
-        // Ordering: Acquire, partner of the Release in `insert`; and what a taker does with the shelf
-        // stays behind this step.
+        // Ordering: Acquire, partner of the Release in `insert`; and what a taker does with the
+        // shelf stays behind this step.
         word.fetch_and(!bit, Ordering::Acquire) & bit != 0
     }
 

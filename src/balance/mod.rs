@@ -58,4 +58,4 @@ impl Balance {
 }
 
 #[cfg(all(test, ringpool_loom))]
-mod models;
+mod giving_models;

@@ -102,8 +102,8 @@ where
 ///
 /// # Safety
 ///
-/// What the future and its output borrow outlives the task. If they are not `Send`, `mobility` gives
-/// `Local`, and the handle stays on this thread, unless the output at least is `Send`.
+/// What the future and its output borrow outlives the task. If they are not `Send`, `mobility`
+/// gives `Local`, and the handle stays on this thread, unless the output at least is `Send`.
 ///
 /// # Panics
 ///
