@@ -125,6 +125,14 @@ impl<T: Send + 'static> TaskGroup<T> {
         Self { shared: Arc::new(Shared::new(limit)), limit: Some(limit) }
     }
 
+    /// An empty group that drops outcomes as they come, each on the ring where its task ends:
+    /// [`wait_all`](Self::wait_all) only waits.
+    pub(crate) fn without_outcomes() -> Self {
+        let group = Self::new();
+        lock(&group.shared.book).keep_none();
+        group
+    }
+
     /// How many tasks run at once at most; `None` without a limit.
     pub fn limit(&self) -> Option<usize> {
         self.limit
