@@ -1,5 +1,5 @@
-//! Servers for which there are no descriptors left, and such with very many: tests that change the
-//! limit of the whole process, one at a time.
+//! Servers for which there are no descriptors left, such with very many, and what is left of them:
+//! tests about the descriptors of the whole process, one at a time.
 
 mod common;
 mod network;
@@ -8,9 +8,10 @@ mod support;
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use common::*;
-use network::{alone, connect, is_ended};
+use network::{alone, connect, is_ended, open_fds};
 use ringpool::Pool;
 use ringpool::net::{self, TcpStream};
 use support::*;
@@ -91,7 +92,8 @@ fn the_limit_holds_also_where_connections_are_taken_many_at_a_time() {
     let (listener, address) = listener(&pool);
     let server = net::serve(listener, |stream: TcpStream, _| async move {
         stream.read_exact([0]).await?;
-        stream.write_all("salt").await.map(drop)
+        stream.write_all("salt").await?;
+        Ok::<_, std::io::Error>(())
     });
     let server = Running::start(&pool, server.max_connections(MOST));
     let clients: Vec<_> = (0..CLIENTS).map(|_| connect(address)).collect();
@@ -105,4 +107,71 @@ fn the_limit_holds_also_where_connections_are_taken_many_at_a_time() {
     }
     assert_eq!(server.stop().completed, CLIENTS as u64);
     set_descriptors_max(before);
+}
+
+#[test]
+fn when_its_time_is_up_the_rest_is_cancelled_and_nothing_is_left_in_the_kernel() {
+    let (_limit, _alone) = (limit(), alone());
+    let pool = Pool::new(2);
+    let in_flight = || pool.runtimes().iter().map(|ring| ring.load().operations_in_flight).sum();
+    pool.block_on(async {});
+    let (idle, fds): (usize, _) = (in_flight(), open_fds());
+    for is_shared in [true, false] {
+        let dropped = Count::new();
+        let handler = {
+            let dropped = dropped.clone();
+            move |stream: TcpStream, peer: SocketAddr| {
+                let dropped = dropped.on_drop();
+                async move {
+                    let _dropped = dropped;
+                    echo(stream, peer).await
+                }
+            }
+        };
+        let timeout = Duration::from_millis(50);
+        let (server, address) = if is_shared {
+            let (listener, address) = listener(&pool);
+            let server = net::serve(listener, handler).shutdown_timeout(timeout);
+            (Running::start(&pool, server), address)
+        } else {
+            let (listeners, address) = group(&pool);
+            let server = net::serve(listeners, handler).shutdown_timeout(timeout);
+            (Running::start(&pool, server), address)
+        };
+        let clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
+        all_are_served(&clients);
+        let served = server.stop();
+        assert_eq!((served.completed, served.cancelled), (0, 20));
+        assert_eq!(dropped.get(), 20, "they are gone when the server has ended");
+        assert!(clients.iter().all(is_ended));
+        drop(clients);
+        assert_eq!(open_fds(), fds);
+        until(|| in_flight() == idle);
+    }
+}
+
+#[test]
+fn a_server_that_is_cancelled_takes_its_handlers_along() {
+    let (_limit, _alone) = (limit(), alone());
+    let pool = Pool::new(2);
+    let fds = open_fds();
+    for is_shared in [true, false] {
+        let (server, address) = if is_shared {
+            let (listener, address) = listener(&pool);
+            (Running::start(&pool, net::serve(listener, echo)), address)
+        } else {
+            let (listeners, address) = group(&pool);
+            (Running::start(&pool, net::serve(listeners, echo)), address)
+        };
+        let clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
+        all_are_served(&clients);
+        let Running { handle, task } = server;
+        assert!(pool.block_on(task.cancel()).is_none());
+        assert_eq!(handle.connections(), 0);
+        assert_eq!(handle.served().cancelled, 20);
+        assert!(is_refused(address));
+        assert!(clients.iter().all(is_ended));
+        drop(clients);
+        assert_eq!(open_fds(), fds);
+    }
 }

@@ -1,8 +1,8 @@
 //! How a server ends.
 
 use std::future::IntoFuture;
-use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ringpool::net::{self, TcpStream};
@@ -11,17 +11,10 @@ use ringpool::{Pool, Task};
 
 use super::support::*;
 use crate::common::*;
-use crate::network::{alone, connect, is_ended, open_fds};
+use crate::network::{connect, is_ended};
 
 /// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3600);
-
-fn is_refused(address: SocketAddr) -> bool {
-    match StdStream::connect(address) {
-        Err(error) => error.kind() == ErrorKind::ConnectionRefused,
-        Ok(_) => false,
-    }
-}
 
 #[test]
 fn handlers_end_by_themselves_and_nobody_else_gets_in() {
@@ -30,7 +23,7 @@ fn handlers_end_by_themselves_and_nobody_else_gets_in() {
     let (listener, address) = listener(&pool);
     let server = Running::start(&pool, net::serve(listener, echo).shutdown_timeout(NEVER));
     let clients: Vec<_> = (0..10).map(|_| connect(address)).collect();
-    clients.iter().for_each(|client| drop(ring_of(client)));
+    all_are_served(&clients);
     server.handle.stop();
     until(|| is_refused(address));
     let before = server.handle.served().accepted;
@@ -86,73 +79,6 @@ fn a_server_that_is_full_ends_without_those_in_line() {
     drop(inside);
     let served = server.ends();
     assert_eq!((served.accepted, served.completed), (1, 1));
-}
-
-#[test]
-fn when_its_time_is_up_the_rest_is_cancelled_and_nothing_is_left_in_the_kernel() {
-    let (_limit, _alone) = (limit(), alone());
-    let pool = Pool::new(2);
-    let in_flight = || pool.runtimes().iter().map(|ring| ring.load().operations_in_flight).sum();
-    pool.block_on(async {});
-    let (idle, fds): (usize, _) = (in_flight(), open_fds());
-    for is_shared in [true, false] {
-        let dropped = Count::new();
-        let handler = {
-            let dropped = dropped.clone();
-            move |stream: TcpStream, peer: SocketAddr| {
-                let dropped = dropped.on_drop();
-                async move {
-                    let _dropped = dropped;
-                    echo(stream, peer).await
-                }
-            }
-        };
-        let timeout = Duration::from_millis(50);
-        let (server, address) = if is_shared {
-            let (listener, address) = listener(&pool);
-            let server = net::serve(listener, handler).shutdown_timeout(timeout);
-            (Running::start(&pool, server), address)
-        } else {
-            let (listeners, address) = group(&pool);
-            let server = net::serve(listeners, handler).shutdown_timeout(timeout);
-            (Running::start(&pool, server), address)
-        };
-        let clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
-        clients.iter().for_each(|client| drop(ring_of(client)));
-        let served = server.stop();
-        assert_eq!((served.completed, served.cancelled), (0, 20));
-        assert_eq!(dropped.get(), 20, "they are gone when the server has ended");
-        assert!(clients.iter().all(is_ended));
-        drop(clients);
-        assert_eq!(open_fds(), fds);
-        until(|| in_flight() == idle);
-    }
-}
-
-#[test]
-fn a_server_that_is_cancelled_takes_its_handlers_along() {
-    let (_limit, _alone) = (limit(), alone());
-    let pool = Pool::new(2);
-    let fds = open_fds();
-    for is_shared in [true, false] {
-        let (server, address) = if is_shared {
-            let (listener, address) = listener(&pool);
-            (Running::start(&pool, net::serve(listener, echo)), address)
-        } else {
-            let (listeners, address) = group(&pool);
-            (Running::start(&pool, net::serve(listeners, echo)), address)
-        };
-        let clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
-        clients.iter().for_each(|client| drop(ring_of(client)));
-        let Running { handle, task } = server;
-        assert!(pool.block_on(task.cancel()).is_none());
-        assert_eq!(handle.connections(), 0);
-        assert_eq!(handle.served().cancelled, 20);
-        assert!(is_refused(address));
-        assert!(clients.iter().all(is_ended));
-        drop(clients);
-        assert_eq!(open_fds(), fds);
-    }
 }
 
 #[test]
@@ -247,7 +173,7 @@ fn a_pool_that_is_shut_down_takes_its_servers_along() {
     let (listeners, address) = group(&pool);
     let server = Running::start(&pool, net::serve(listeners, echo));
     let clients: Vec<_> = (0..10).map(|_| connect(address)).collect();
-    clients.iter().for_each(|client| drop(ring_of(client)));
+    all_are_served(&clients);
     shut_down(&pool);
     assert!(server.task.wait().unwrap_err().is_cancelled());
     assert!(clients.iter().all(is_ended));

@@ -55,7 +55,8 @@ async fn obey(stream: TcpStream, _: SocketAddr) -> io::Result<()> {
         b'e' => return Err(io::Error::other("no luck")),
         _ => {}
     }
-    stream.write_all("done").await.map(drop)
+    stream.write_all("done").await?;
+    Ok(())
 }
 
 fn orders(mut client: &std::net::TcpStream, order: &[u8; 1]) {
@@ -81,7 +82,7 @@ fn a_handler_that_panics_or_fails_ends_its_own_connection_and_is_reported() {
     for (client, order) in &bad {
         orders(client, order);
         assert!(is_ended(client));
-        let what = match order {
+        let what = match *order {
             b"p" => "panic: as told",
             b"d" => "panic: in a destructor",
             _ => "no luck",

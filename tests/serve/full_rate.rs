@@ -17,7 +17,8 @@ const ANSWER: &[u8] = b"an answer of several bytes";
 
 async fn answer(stream: TcpStream, _: SocketAddr) -> std::io::Result<()> {
     stream.read_exact([0]).await?;
-    stream.write_all(ANSWER).await.map(drop)
+    stream.write_all(ANSWER).await?;
+    Ok(())
 }
 
 /// What became of a client.
@@ -79,6 +80,7 @@ where
         answered.reaches(20 + 7 * round);
         let served = server.stop();
         let resets = clients.map(|client| client.join().unwrap());
+        println!("{} answered, {resets:?} reset", answered.get());
         assert_eq!(served.completed, served.accepted, "{served:?}");
         assert_eq!(served.completed, answered.get() as u64, "resets: {resets:?}");
     }

@@ -38,7 +38,8 @@ fn connections_of_unix_sockets_are_as_well() {
     let server = net::serve(listener, |stream: UnixStream, peer: UnixAddr| async move {
         assert!(peer.is_unnamed());
         stream.write_all([here().unwrap() as u8]).await?;
-        stream.read(vec![0]).await.map(drop)
+        stream.read(vec![0]).await?;
+        Ok::<_, std::io::Error>(())
     });
     let server = Running::start(&pool, server);
     let clients: Vec<_> = (0..20).map(|_| StdUnixStream::connect_addr(&address).unwrap()).collect();
@@ -115,7 +116,7 @@ fn only_the_rings_that_are_named_serve() {
 }
 
 /// Thousands of clients, a hundred at a time, from a pool of their own.
-fn all_are_served(server: impl FnOnce(&Pool) -> (Running, std::net::SocketAddr)) {
+fn thousands_are_served(server: impl FnOnce(&Pool) -> (Running, std::net::SocketAddr)) {
     const AT_ONCE: usize = 100;
     let each = rounds(50);
     let (pool, clients) = (Pool::new(2), Pool::new(1));
@@ -145,7 +146,7 @@ fn all_are_served(server: impl FnOnce(&Pool) -> (Running, std::net::SocketAddr))
 #[test]
 fn thousands_of_clients_are_all_served_from_one_listener() {
     let _limit = limit();
-    all_are_served(|pool| {
+    thousands_are_served(|pool| {
         let (listener, address) = listener(pool);
         (Running::start(pool, net::serve(listener, echo)), address)
     });
@@ -154,7 +155,7 @@ fn thousands_of_clients_are_all_served_from_one_listener() {
 #[test]
 fn thousands_of_clients_are_all_served_from_a_listener_for_each_ring() {
     let _limit = limit();
-    all_are_served(|pool| {
+    thousands_are_served(|pool| {
         let (listeners, address) = group(pool);
         (Running::start(pool, net::serve(listeners, echo)), address)
     });
@@ -163,7 +164,7 @@ fn thousands_of_clients_are_all_served_from_a_listener_for_each_ring() {
 #[test]
 fn thousands_of_clients_are_all_served_by_few_at_a_time() {
     let _limit = limit();
-    all_are_served(|pool| {
+    thousands_are_served(|pool| {
         let (listeners, address) = group(pool);
         let server = net::serve(listeners, echo).max_connections(10);
         (Running::start(pool, server), address)

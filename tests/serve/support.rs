@@ -1,7 +1,9 @@
 //! Servers on a pool, and plain clients.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
 use std::future::{Future, IntoFuture};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream as StdStream};
 
 use ringpool::net::{HandlerOutput, Listen, Serve, Served, ServerHandle, TcpListener, TcpStream};
@@ -82,4 +84,18 @@ pub(crate) fn echoed(mut client: &StdStream, text: &str) {
     let mut answer = vec![0; text.len()];
     client.read_exact(&mut answer).expect("an answer comes");
     assert_eq!(answer, text.as_bytes());
+}
+
+/// Waits until each client of [`echo`] is served.
+pub(crate) fn all_are_served(clients: &[StdStream]) {
+    for client in clients {
+        ring_of(client);
+    }
+}
+
+pub(crate) fn is_refused(address: SocketAddr) -> bool {
+    match StdStream::connect(address) {
+        Err(error) => error.kind() == ErrorKind::ConnectionRefused,
+        Ok(_) => false,
+    }
 }

@@ -136,33 +136,23 @@ where
     }
 
     /// Accepts the connections that the kernel has made already: it resets them when the door is
-    /// closed. Not more than can have waited in line, since others may come all the time; and not
-    /// those for which there is no room, except for what was delivered.
+    /// closed, which is to be done at once after this. Not more than can have waited in line, since
+    /// others may come all the time; and not those for which there is no room, except for what was
+    /// delivered.
     async fn accept_rest(&mut self, door: &Door) {
-        let mut left = BACKLOG;
-        loop {
-            let was_idle = door.is_idle();
-            if was_idle && (left == 0 || self.room() == 0) {
+        for _ in 0..BACKLOG {
+            if !door.has_more() || door.is_idle() && self.room() == 0 {
                 return;
             }
-            left = left.saturating_sub(1).max(0);
             match door.accept_waiting().await {
                 Ok(accepted) => self.take(accepted).await,
-                Err(error) if was_cancelled(&error) => {
-                    if was_idle {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    let then = then(&error);
-                    if then == Then::End {
-                        return;
-                    }
-                    self.service.accept_failed(error);
-                    if then == Then::Pause {
-                        return;
-                    }
-                }
+                // Somebody else was quicker, or that was all that had been delivered.
+                Err(error) if was_cancelled(&error) => {}
+                Err(error) => match then(&error) {
+                    Then::GoOn => self.service.accept_failed(error),
+                    Then::Pause => return self.service.accept_failed(error),
+                    Then::End => return,
+                },
             }
         }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
+use std::iter::successors;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -114,10 +115,15 @@ impl<L: Listen, H> Service<L, H> {
 
     /// Whether an error says no more than that the handler was asked to stop.
     fn was_stopped(&self, error: &(dyn Error + 'static)) -> bool {
-        let is_cancel = |error: &io::Error| error.raw_os_error() == Some(libc::ECANCELED);
-        self.handlers_stop.is_stop_requested()
-            && (error.is::<Stopped>() || error.downcast_ref().is_some_and(is_cancel))
+        // It is the user's.
+        let says_so = || successors(Some(error), |&error| error.source()).any(is_of_a_stop);
+        self.handlers_stop.is_stop_requested() && shielded(says_so) == Some(true)
     }
+}
+
+fn is_of_a_stop(error: &(dyn Error + 'static)) -> bool {
+    let is_cancelled = |error: &io::Error| error.raw_os_error() == Some(libc::ECANCELED);
+    error.is::<Stopped>() || error.downcast_ref().is_some_and(is_cancelled)
 }
 
 /// Runs the handler. The place among so many connections, if they are counted, is given back when

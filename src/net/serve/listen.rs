@@ -9,7 +9,7 @@ use std::os::unix::net::SocketAddr as UnixAddr;
 use self::sealed::Doors;
 use crate::future::join;
 use crate::net::accepting::{Accepted, Accepting, Acceptors, Connections};
-use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream, socket};
 use crate::op::{self, SharedFd};
 use crate::stop::{StopSource, with_stop};
 
@@ -113,6 +113,11 @@ impl Door {
     /// Whether nothing that the kernel has delivered may be waiting here.
     pub(super) fn is_idle(&self) -> bool {
         self.acceptors.is_idle()
+    }
+
+    /// Whether a connection, or an error, is to be had at once.
+    pub(super) fn has_more(&self) -> bool {
+        !self.acceptors.is_idle() || socket::is_ready(&self.fd).unwrap_or(false)
     }
 
     /// A connection that has come already; `ECANCELED` if there is none.
