@@ -49,7 +49,7 @@ pub(super) mod sealed {
     #[derive(Debug)]
     pub enum Doors {
         /// One, whose connections are handed out.
-        Shared(Door),
+        Shared(Box<Door>),
         /// Each ring has its own.
         Own(Vec<Door>),
     }
@@ -66,7 +66,7 @@ macro_rules! listens {
             type Connection = ($stream, $address);
 
             fn into_doors(self) -> Doors {
-                Doors::Shared(Door::new(self.into_parts()))
+                Doors::Shared(Box::new(Door::new(self.into_parts())))
             }
 
             fn connection(accepted: Accepted) -> io::Result<Self::Connection> {

@@ -221,7 +221,8 @@ impl<L: Listen, H> Serve<L, H> {
     ///
     /// For connections that would otherwise wait for the next request until the time is up. A
     /// handler that passes that error on counts as [cancelled](Served::cancelled), and is no
-    /// failure.
+    /// failure. Those of the last connections, which waited with the kernel, find themselves
+    /// stopped from the beginning.
     pub fn stop_handlers(mut self) -> Self {
         self.stops_handlers = true;
         self

@@ -78,7 +78,8 @@ where
     serve.ledger.open(count);
     let place = |runtime| Place { runtime, connections: TaskGroup::without_outcomes() };
     let places: Arc<[Place]> = rings.into_iter().map(place).collect();
-    let handlers_stop = serve.stops_handlers.then(|| serve.source.token()).unwrap_or_default();
+    let never = StopToken::never();
+    let handlers_stop = if serve.stops_handlers { serve.source.token() } else { never };
     let (handler, hook, ledger) = (serve.handler, serve.hook, serve.ledger);
     let service = Arc::new(Service::<L, H> { handler, hook, handlers_stop, ledger });
     let limit = serve.connections_max.map(|max| max.min(Semaphore::MAX_PERMITS));
@@ -97,7 +98,7 @@ where
     };
     match serve.listeners.into_doors() {
         // The first connection goes to the first ring.
-        Doors::Shared(door) => accept_at(door, Goes::ToTheLeast { last: count - 1 }, here),
+        Doors::Shared(door) => accept_at(*door, Goes::ToTheLeast { last: count - 1 }, here),
         Doors::Own(doors) if doors.is_empty() => {
             return Err(invalid("a server has no listener; there must be at least one"));
         }
