@@ -10,7 +10,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use ringpool::io::BufReader;
+use ringpool::io::{BufReader, Lines};
 use ringpool::net::{self, TcpListener, TcpStream};
 use ringpool::stdio::stdin;
 use ringpool::stop::{StopToken, shield};
@@ -25,8 +25,7 @@ const LINES_MAX: usize = 100;
 
 /// Reads a request up to the empty line at its end, and gives its first line; `None` if there are
 /// no more.
-async fn read_request(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<String>> {
-    let mut lines = reader.lines();
+async fn read_request(lines: &mut Lines<&TcpStream>) -> io::Result<Option<String>> {
     let Some(first) = lines.next_line().await? else { return Ok(None) };
     for _ in 0..LINES_MAX {
         match lines.next_line().await? {
@@ -49,8 +48,8 @@ fn answer(request: &str, peer: SocketAddr, is_last: bool) -> String {
 /// Answers one request after the other, until there are no more or the server stops.
 async fn handle(stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     let stop = StopToken::current();
-    let mut reader = BufReader::new(&stream);
-    while let Some(request) = read_request(&mut reader).await? {
+    let mut lines = BufReader::new(&stream).lines();
+    while let Some(request) = read_request(&mut lines).await? {
         let is_last = stop.is_stop_requested();
         // A stop does not tear in two what has been begun.
         shield(stream.write_all(answer(&request, peer, is_last))).await?;

@@ -5,7 +5,8 @@
 //!
 //! # Servers
 //!
-//! [`serve`] accepts connections, spreads them over the rings of a pool, and ends in good order.
+//! [`serve`](serve()) accepts connections, spreads them over the rings of a pool, and ends in good
+//! order.
 //!
 //! # Dropped futures
 //!

@@ -155,7 +155,7 @@ fn a_token_a_future_and_a_scope_stop_it_too() {
     let servers: [Task<_>; 3] = [
         pool.spawn(by_token.into_future()),
         pool.spawn(by_gate.into_future()),
-        pool.spawn(async { by_scope.await }),
+        pool.spawn(by_scope),
     ];
     pool.block_on(ringpool::yield_now());
     assert!(servers.iter().all(|server| !server.is_finished()));

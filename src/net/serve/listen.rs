@@ -23,7 +23,7 @@ const MANY_DOWN_TO: usize = 256;
 /// What [`serve`](super::serve()) accepts connections at: a [`TcpListener`], a [`UnixListener`], or
 /// a [`Vec`] of either, one for each ring.
 pub trait Listen:
-    sealed::Listen<Connection = (<Self as Listen>::Stream, <Self as Listen>::Address)> + Send + 'static
+    sealed::Listen<Connection = (<Self as Listen>::Stream, <Self as Listen>::Address)>
 {
     /// A connection.
     type Stream: Send + 'static;
@@ -37,7 +37,7 @@ pub(super) mod sealed {
     use super::Door;
     use crate::net::accepting::Accepted;
 
-    pub trait Listen {
+    pub trait Listen: Send + 'static {
         type Connection;
 
         fn into_doors(self) -> Doors;

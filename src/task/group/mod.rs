@@ -348,3 +348,23 @@ impl<T: Send + 'static> fmt::Debug for TaskGroup<T> {
             .finish()
     }
 }
+
+#[cfg(all(test, not(ringpool_loom), not(ringpool_shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_without_outcomes_keeps_none_of_them() {
+        let pool = crate::Pool::new(2);
+        let group = TaskGroup::without_outcomes();
+        for number in 0..100 {
+            group.spawn_on(&pool.runtimes()[number % 2], async move { number });
+        }
+        assert!(pool.block_on(group.wait_all()).is_empty());
+        assert_eq!(group.len(), 0);
+        group.spawn_on(&pool.runtimes()[1], std::future::pending());
+        assert_eq!(group.len(), 1);
+        pool.block_on(group.cancel());
+        assert!(group.is_empty());
+    }
+}
