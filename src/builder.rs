@@ -258,6 +258,7 @@ impl Builder {
         drop((ready, presence));
         // Dropping the pool on an error stops those that have been started.
         started.and(wait_for_all(&reports, pool.len()))?;
+        pool.runtimes().iter().for_each(|runtime| runtime.set_pool(pool.runtimes()));
         Ok(pool)
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::balance::Balance;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     stop_deadline_ns: AtomicU64,
     stopped: AtomicBool,
     file_door: Mutex<Option<FileDoor>>,
+    /// All rings of the pool, this one too, in order; once all have started.
+    of_its_pool: OnceLock<Box<[Weak<Shared>]>>,
 }
 
 /// How other rings put files into the table of a ring that has one and has not stopped.
@@ -83,6 +85,7 @@ impl Shared {
             stop_deadline_ns: AtomicU64::new(u64::MAX),
             stopped: AtomicBool::new(false),
             file_door: Mutex::new(None),
+            of_its_pool: OnceLock::new(),
         }
     }
 
@@ -200,6 +203,19 @@ impl Runtime {
 
     pub(crate) fn mailbox(&self) -> &'static Mailbox {
         self.shared.mailbox
+    }
+
+    /// Says which rings the pool has.
+    pub(crate) fn set_pool(&self, runtimes: &[Self]) {
+        let all = runtimes.iter().map(|runtime| Arc::downgrade(&runtime.shared));
+        // There is no second pool that could say so.
+        let _ = self.shared.of_its_pool.set(all.collect());
+    }
+
+    /// All rings of the pool, this one too, in order; without those that are gone.
+    pub(crate) fn of_its_pool(&self) -> Vec<Self> {
+        let all = self.shared.of_its_pool.get().map_or(&[][..], |all| all);
+        all.iter().filter_map(Weak::upgrade).map(Self::new).collect()
     }
 
     /// Its place in the pool, from 0.
