@@ -176,12 +176,12 @@ impl Worker<'_> {
         let mut looks = 0;
         let mut now_ns = started_ns;
         let came = loop {
-            if self.local.mailbox.inbox.has_messages() {
+            if self.local.mailbox.inbox.has_messages() || shed::has_offer(self.local) {
                 self.spin.paid();
                 counters.spins_paid.add(1);
                 break true;
             }
-            if self.local.ring.borrow_mut().has_completions() || shed::has_offer(self.local) {
+            if self.local.ring.borrow_mut().has_completions() {
                 break true;
             }
             looks += 1;
