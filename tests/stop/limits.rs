@@ -108,7 +108,8 @@ fn what_was_stopped_by_another_limit_is_not_called_late_afterwards() {
             with_deadline(deadline, async {
                 given_back(read(&reader).await);
                 let outer_was_first = Instant::now() < deadline;
-                sleep_until(deadline + SHORT).await;
+                sleep_until(deadline).await;
+                yield_now().await;
                 outer_was_first
             }),
         ));
@@ -123,15 +124,16 @@ fn both_may_have_fired_if_the_inner_one_was_first() {
     let _limit = limit();
     with_time_enough(|outer| {
         let deadline = Instant::now() + outer;
-        let limited = Pool::new(1).block_on(with_deadline(
-            deadline,
-            with_timeout(SHORT, async {
+        let limited = Pool::new(1).block_on(with_deadline(deadline, async {
+            let outer = StopToken::current();
+            let inner = with_timeout(SHORT, async {
                 assert!(until(never()).await.is_err());
                 let inner_was_first = Instant::now() < deadline;
-                sleep_until(deadline + SHORT).await;
+                outer.stopped().await;
                 inner_was_first
-            }),
-        ));
+            });
+            inner.await
+        }));
         let inner_was_first = limited.output.output;
         assert!(!inner_was_first || limited.is_late && limited.output.is_late);
         inner_was_first
