@@ -4,13 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use crate::dump::Looks;
 use crate::mailbox::Mailbox;
 use crate::metrics::Counters;
 use crate::ring::Ring;
-use crate::runtime::Shared;
+use crate::runtime::{Runtime, Shared};
 use crate::task::header::Header;
 use crate::task::queue::{LiveTasks, ReadyQueue};
 use crate::time::heap::TimerHeap;
+use crate::time::moment::Moment;
 
 /// Everything that belongs to one ring's thread and is touched by no other.
 ///
@@ -25,6 +27,13 @@ pub(crate) struct Local {
     pub(crate) timers: RefCell<TimerHeap>,
     /// The task being polled, or being dropped.
     pub(crate) current: Cell<Option<NonNull<Header>>>,
+    /// Where that task wants to go once its poll returns. The handle keeps the mailbox from becoming
+    /// that of another ring meanwhile.
+    pub(crate) destination: Cell<Option<Runtime>>,
+    /// The time, as of some turns ago at most; see `time/moment.rs`.
+    pub(crate) now: Cell<Moment>,
+    /// Who is looking at the pool's tasks.
+    pub(crate) looks: Looks,
     /// The ring takes no new work: what arrives is cancelled.
     pub(crate) stopping: Cell<bool>,
 }
@@ -32,6 +41,13 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// The number of the task being polled or dropped; 0 if there is none.
+    #[inline]
+    pub(crate) fn current_number(&self) -> u64 {
+        // SAFETY: the current task is valid.
+        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.number())
     }
 }
 
@@ -54,6 +70,12 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Local>) -> R) -> R {
     // SAFETY: set by `enter`, whose guard clears it before the `Local` goes; and `f` cannot keep
     // the reference.
     f(unsafe { local.as_ref() })
+}
+
+/// The time, coarsely: that of the ring, or on other threads the clock's.
+#[inline]
+pub(crate) fn moment() -> Moment {
+    with(|local| local.map_or_else(Moment::now, |local| local.now.get()))
 }
 
 /// Makes `local` the calling thread's own until the guard is dropped.

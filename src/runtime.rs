@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::blocking::BlockingPool;
 use crate::context;
+use crate::dump::FirstSeen;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
+use crate::running::Running;
 use crate::task::{self, SpawnError, Task};
 use crate::time::since_start_ns;
 
@@ -24,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) index: usize,
     pub(crate) core: Option<usize>,
     pub(crate) counters: Counters,
+    /// What its thread is polling.
+    pub(crate) running: Running,
+    /// Who has seen that first.
+    pub(crate) first_seen: FirstSeen,
     pub(crate) blocking: Arc<BlockingPool>,
     started: Instant,
     stop_node: Node,
@@ -50,6 +56,8 @@ impl Shared {
             index,
             core,
             counters: Counters::default(),
+            running: Running::new(),
+            first_seen: FirstSeen::default(),
             blocking,
             started: Instant::now(),
             stop_node: Node::new(deliver_stop),

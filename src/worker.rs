@@ -9,6 +9,7 @@ use crate::context::Local;
 use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::run;
+use crate::time::moment::Moment;
 use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
@@ -17,6 +18,9 @@ const POLLS_PER_TURN: usize = 64;
 const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
+
+/// Turns of the loop between two looks at the coarse clock.
+const TURNS_PER_CLOCK: u8 = 8;
 
 /// How long a thread waits awake before it lets others use its processor in between.
 const AWAKE_ALONE_NS: u64 = 2_000;
@@ -31,6 +35,8 @@ pub(crate) struct Worker<'a> {
     /// The last wait was over at once: what is submitted completes there and then, as reads of
     /// cached files do.
     pub(crate) completes_at_once: bool,
+    /// For what is done every few turns only.
+    pub(crate) turns: u8,
 }
 
 impl Worker<'_> {
@@ -43,6 +49,7 @@ impl Worker<'_> {
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        self.look_at_the_clock();
         self.take_messages();
         if self.local.stopping.get() {
             // Nothing else would wake a ring that went to sleep now.
@@ -52,6 +59,15 @@ impl Worker<'_> {
         self.fire_timers();
         self.publish();
         if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
+    }
+
+    /// Every few turns: the clock costs as much as a poll.
+    #[inline]
+    fn look_at_the_clock(&mut self) {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns % TURNS_PER_CLOCK == 0 {
+            self.local.now.set(Moment::now());
+        }
     }
 
     /// Takes what others sent.
@@ -82,6 +98,7 @@ impl Worker<'_> {
             return;
         }
         let now_ns = since_start_ns(Instant::now());
+        self.local.now.set(Moment::from_ns(now_ns));
         loop {
             let due = self.local.timers.borrow_mut().pop_due(now_ns);
             let Some(timer) = due else { return };
@@ -206,6 +223,7 @@ impl Worker<'_> {
         };
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
+        local.now.set(Moment::from_ns(slept_from_ns.saturating_add(slept_ns)));
         local.counters().asleep_since_ns.set(0);
         local.counters().sleeps.add(1);
         local.counters().idle_ns.add(slept_ns);

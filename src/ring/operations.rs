@@ -79,6 +79,11 @@ pub(crate) fn missing_from(supported: OpSet) -> impl Iterator<Item = (&'static s
     (0..).zip(KNOWN).filter(move |(opcode, _)| is_missing(opcode)).map(|(_, row)| row)
 }
 
+/// What an operation is called.
+pub(super) fn name_of(opcode: u8) -> &'static str {
+    KNOWN.get(usize::from(opcode)).map_or("?", |(name, _)| name)
+}
+
 /// The error of an operation that this kernel does not have.
 pub(crate) fn unsupported(opcode: u8) -> io::Error {
     let (name, since) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?"));

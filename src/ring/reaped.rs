@@ -127,7 +127,8 @@ impl Done {
         // this thread's.
         let waker = unsafe { cell::reaped(local, self.cell, self.outcome) };
         if !cqueue::more(self.outcome.flags) {
-            local.ring.borrow_mut().ended(self.cell);
+            // SAFETY: that was the last one, and the cell is still pending.
+            unsafe { local.ring.borrow_mut().ended(self.cell) };
             local.counters().operations_completed.add(1);
             // SAFETY: as above, and the kernel has given the cell back, once.
             unsafe { cell::complete(local, self.cell, self.outcome) };

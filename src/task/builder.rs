@@ -2,9 +2,8 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::sync::Arc;
 
-use super::header::Name;
+use super::origin::Name;
 use super::spawn::{send_new, spawn_here, stillborn};
 use super::{SpawnError, Task};
 use crate::runtime::Runtime;
@@ -37,7 +36,7 @@ impl Builder {
 
     /// Names the task, for people who look at the pool.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(Arc::new(name.into().into_boxed_str()));
+        self.name = Some(Name::from(name.into()));
         self
     }
 

@@ -204,8 +204,8 @@ unsafe fn drop_output<W, T>(task: NonNull<Header>) {
 
 /// Says on stderr that a task panicked of which nobody will ask.
 fn report(header: &Header, payload: PanicPayload) {
-    let name = header.name.as_ref().map_or("unnamed", |name| name);
-    let (id, place) = (header.id, header.spawned_at);
+    let name = header.origin.name().map_or("unnamed", |name| name);
+    let (id, place) = (header.id, header.origin.spawned_at());
     // Printing panics where stderr is gone.
     let _ = shielded(|| {
         eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {payload}");
