@@ -12,7 +12,7 @@ use std::task::Poll;
 #[non_exhaustive]
 pub enum Awaited {
     /// Operations that the kernel has.
-    Operation,
+    Operation = 1,
     /// A moment.
     Timer,
     /// Room in a channel, or an item out of one.
@@ -21,6 +21,14 @@ pub enum Awaited {
     Lock,
     /// The end of other tasks.
     Task,
+}
+
+impl Awaited {
+    /// What has this number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        let all = [Self::Operation, Self::Timer, Self::Channel, Self::Lock, Self::Task];
+        all.into_iter().find(|what| *what as u8 == number)
+    }
 }
 
 /// Notes that the running task waits for this, and where it does.

@@ -43,7 +43,7 @@ impl Job {
     pub(crate) fn origin(&self) -> (&'static Location<'static>, Moment) {
         // SAFETY: the job has a reference.
         let header = unsafe { self.0.as_ref() };
-        (header.origin.spawned_at(), header.born)
+        (header.origin.spawned_at(), header.story.born())
     }
 
     /// Calls the closure, unless the task has been cancelled.

@@ -8,12 +8,11 @@ use std::task::{Context, Waker};
 use super::TaskId;
 use super::origin::{Name, Origin};
 use super::state::JoinWord;
-use crate::awaiting::Awaited;
+use super::story::Story;
 use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::primitives::atomic::{AtomicPtr, Ordering};
-use crate::time::moment::Moment;
 
 /// The functions that know the task's types.
 pub(super) struct VTable {
@@ -66,7 +65,7 @@ pub(crate) struct Home {
     pub(super) next: Cell<Option<NonNull<Header>>>,
     /// The waker of a handle that was polled on this very ring.
     pub(super) join_waker: Cell<Option<Waker>>,
-    /// The place of the `await` in the source, if `awaits` says what is awaited.
+    /// The place of the `await` in the source, if the story says what is awaited.
     pub(super) awaits_at: Cell<Option<&'static Location<'static>>>,
     /// How many more requests to leave are put off, so that the one that brought the task here is
     /// polled here; see `travel.rs`.
@@ -125,13 +124,11 @@ pub(crate) struct Header {
     /// In an inbox while `LINKED` is set.
     pub(super) wake_node: Node,
     pub(super) origin: Origin,
-    /// When it came into being.
-    pub(super) born: Moment,
-    /// Home's, as what is in `home`: what it waits for, if it said so in its last poll.
-    pub(super) awaits: Cell<Option<Awaited>>,
+    /// Home's, as what is in `home`.
+    pub(super) story: Story,
 }
 
-// SAFETY: `home` and `awaits` are touched by one thread at a time (see `Home`), everything else is
+// SAFETY: `home` and `story` are touched by one thread at a time (see `Home`), everything else is
 // `Sync`.
 unsafe impl Sync for Header {}
 // SAFETY: as above; a header never moves in memory, but references to it change threads.
@@ -160,6 +157,8 @@ pub(super) struct Birth {
 }
 
 impl Header {
+    /// Inlined, so that it is made where it is to be, and not moved there.
+    #[inline(always)]
     pub(super) fn new(vtable: &'static VTable, birth: Birth, id: TaskId) -> Self {
         Self {
             vtable,
@@ -170,8 +169,7 @@ impl Header {
             move_node: Node::new(super::travel::deliver_arrival),
             id,
             origin: Origin::new(birth.name, birth.spawned_at, id),
-            born: context::moment(),
-            awaits: Cell::new(None),
+            story: Story::new(context::moment()),
         }
     }
 

@@ -55,7 +55,7 @@ fn describe(local: &Local, header: &Header, state: TaskState) -> TaskDump {
         spawned_at: header.origin.spawned_at(),
         ring: Some(local.shared.index),
         state,
-        age: local.now.get().since(header.born),
+        age: local.now.get().since(header.story.born()),
         awaits: if is_waiting { awaits(header) } else { None },
         is_local: header.home.is_local,
         is_cancelled: header.join.snapshot().is_cancelled(),
@@ -64,7 +64,7 @@ fn describe(local: &Local, header: &Header, state: TaskState) -> TaskDump {
 }
 
 fn awaits(header: &Header) -> Option<Awaiting> {
-    let what = header.awaits.get()?;
+    let what = header.story.awaits()?;
     let at = header.home.awaits_at.get().filter(|place| !is_ours(place));
     Some(Awaiting { what, at })
 }
@@ -76,8 +76,7 @@ pub(crate) fn note_awaited(what: Awaited, place: &'static Location<'static>) {
         let Some(task) = local.and_then(|local| local.current.get()) else { return };
         // SAFETY: the running task is valid, and lives here.
         let header = unsafe { task.as_ref() };
-        if header.awaits.get().is_none() {
-            header.awaits.set(Some(what));
+        if header.story.await_first(what) {
             header.home.awaits_at.set(Some(place));
         }
     });

@@ -17,7 +17,7 @@
 //
 // | field | by whom, when |
 // |---|---|
-// | `home`, `awaits` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
+// | `home`, `story` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
 // | the future | home, in `poll` and `cancel` (for a blocking task: whoever claimed it) |
 // | the output | home until `COMPLETE` is set; then the handle, or home if there is no handle |
 // | the join waker slot | the handle; home once `COMPLETE` is set, with `JOIN_WAKER` or without a handle |
@@ -58,6 +58,7 @@ mod raw;
 pub(crate) mod run;
 mod spawn;
 mod state;
+mod story;
 mod travel;
 mod waker;
 

@@ -86,7 +86,7 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     // SAFETY: a live task stays, and it lives until `finish` below.
     let waker = unsafe { waker::borrowed(task) };
     home.running.set(true);
-    header.awaits.set(None);
+    header.story.begin_poll();
     local.current.set(Some(task));
     local.shared.running.begin(header.id.get(), header.origin.spawned_at());
     coop::reset(coop::BUDGET_PER_POLL);
@@ -124,7 +124,7 @@ unsafe fn cancel(local: &Local, task: NonNull<Header>) {
         return;
     }
     home.running.set(true);
-    header.awaits.set(None);
+    header.story.begin_poll();
     local.current.set(Some(task));
     local.shared.running.begin(header.id.get(), header.origin.spawned_at());
     // SAFETY: we are home, and the future is there because the task is not complete.
