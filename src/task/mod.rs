@@ -56,6 +56,7 @@ mod payload;
 pub(crate) mod queue;
 mod raw;
 pub(crate) mod run;
+mod span;
 mod spawn;
 mod state;
 mod story;
