@@ -1,8 +1,9 @@
 //! What the running task waits for: a note in its header, for people who look.
 //!
-//! A future that is `Pending` notes what it is; the note of the first one of a poll stands until the
-//! task is polled again: a future with a limit is polled before its timer. A poll that is called directly from an `await` also knows where that is,
-//! since a `poll` with `#[track_caller]` is told so. Both are plain stores to memory of home.
+//! A future that is `Pending` notes what it is; the note of the first one of a poll stands until
+//! the task is polled again: a future with a limit is polled before its timer. A poll that is
+//! called directly from an `await` also knows where that is, since a `poll` with `#[track_caller]`
+//! is told so. Both are plain stores to memory of home.
 
 use std::panic::Location;
 use std::task::Poll;

@@ -187,7 +187,8 @@ impl Builder {
     }
 
     /// Reports polls of tasks that take longer than `limit`, on stderr and while they still last:
-    /// the task's number, its name if it has one, and where it was spawned. By default nobody looks.
+    /// the task's number, its name if it has one, and where it was spawned. By default nobody
+    /// looks.
     ///
     /// A thread of its own looks at all rings four times in `limit`, and once a millisecond at
     /// most. What it reports has lasted for `limit` at least; it reports each poll once.

@@ -27,8 +27,8 @@ pub(crate) struct Local {
     pub(crate) timers: RefCell<TimerHeap>,
     /// The task being polled, or being dropped.
     pub(crate) current: Cell<Option<NonNull<Header>>>,
-    /// Where that task wants to go once its poll returns. The handle keeps the mailbox from becoming
-    /// that of another ring meanwhile.
+    /// Where that task wants to go once its poll returns. The handle keeps the mailbox from
+    /// becoming that of another ring meanwhile.
     pub(crate) destination: Cell<Option<Runtime>>,
     /// The time, as of some turns ago at most; see `time/moment.rs`.
     pub(crate) now: Cell<Moment>,

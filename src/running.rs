@@ -12,10 +12,10 @@
 //! `serial` as it was after his own poll had ended, or later, when he looks at it again, and knows
 //! that the poll he asked about is over.
 
-use crate::primitives::atomic::{AtomicPtr, AtomicU64, Ordering};
-
 use std::panic::Location;
 use std::ptr;
+
+use crate::primitives::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// See the module's page.
 #[repr(align(128))]
@@ -82,7 +82,7 @@ impl Running {
         loop {
             // Ordering: Acquire, partner of the last store in `begin`.
             let serial = self.serial.load(Ordering::Acquire);
-            if serial % 2 == 0 {
+            if serial.is_multiple_of(2) {
                 return Seen::Nothing;
             }
             // Ordering: Acquire, here and on the next line, partner of the Release stores in
@@ -126,7 +126,8 @@ mod models {
 
     /// Two places that differ.
     fn places() -> [&'static Location<'static>; 2] {
-        [Location::caller(), std::panic::Location::caller()]
+        let first = Location::caller();
+        [first, Location::caller()]
     }
 
     #[test]
@@ -136,7 +137,6 @@ mod models {
             let running = Arc::new(Running::new());
             let looker = {
                 let running = running.clone();
-                // Once: a loop that waits for the other thread has no end in the model.
                 thread::spawn(move || running.look())
             };
             for poll in 0..2 {

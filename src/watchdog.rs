@@ -4,7 +4,7 @@
 //! so costs the rings nothing. It sees a poll for the first time some while after it has begun, so
 //! what it reports has lasted for longer than it says, never for less.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io};
@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::dump::{LongPoll, long_poll};
 use crate::foreign::shielded;
+use crate::primitives::unpoisoned;
 use crate::runtime::Runtime;
 
 /// How often it looks while a poll takes as long as the limit.
@@ -33,7 +34,8 @@ pub(crate) struct WatchdogOptions {
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     alive: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// In a lock only because a handle is not `UnwindSafe`, which pools are.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl WatchdogOptions {
@@ -58,7 +60,7 @@ impl WatchdogOptions {
         let (alive, pool_ended) = bounded(0);
         let watch = move || self.watch(&runtimes, &pool_ended);
         let thread = thread::Builder::new().name(name).spawn(watch)?;
-        Ok(Watchdog { alive: Some(alive), thread: Some(thread) })
+        Ok(Watchdog { alive: Some(alive), thread: Mutex::new(Some(thread)) })
     }
 
     fn watch(&self, runtimes: &[Runtime], pool_ended: &Receiver<()>) {
@@ -86,7 +88,7 @@ impl WatchdogOptions {
 impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.alive.take());
-        let thread = self.thread.take();
+        let thread = unpoisoned(self.thread.get_mut()).take();
         // It may be the user's report that drops the pool.
         let thread = thread.filter(|thread| thread.thread().id() != thread::current().id());
         // A report's panic has been caught.

@@ -65,7 +65,7 @@ impl Worker<'_> {
     #[inline]
     fn look_at_the_clock(&mut self) {
         self.turns = self.turns.wrapping_add(1);
-        if self.turns % TURNS_PER_CLOCK == 0 {
+        if self.turns.is_multiple_of(TURNS_PER_CLOCK) {
             self.local.now.set(Moment::now());
         }
     }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! ring 0, core 0: 2 tasks
-//!   task 1025 "in", src/main.rs:10:24, waiting, 3.2 s old, waits for an operation at src/in.rs:7:31
+//!   task 1025 "in", src/in.rs:5:9, waiting, 3.2 s old, waits for an operation at src/in.rs:7:31
 //!     READ on fd 5, ring 0, for 3.2 s
 //!   task 1026, src/main.rs:20:5, ready, 12 ms old
 //! ring 1, core 1: does not answer, in a poll of task 2048 "hash", src/main.rs:31:9, for >= 450 ms
