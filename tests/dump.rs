@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{Gate, here, limit, never, rounds, shut_down, until};
 use ringpool::dump::{Awaited, PoolDump, RingState, TaskDump, TaskState};
-use ringpool::op::{self, SharedFd};
+use ringpool::op::{self, DirectFd, SharedFd};
 use ringpool::task::{Builder, TaskId};
 use ringpool::{Channel, Pool, Task, sync, time};
 
@@ -132,6 +132,20 @@ fn an_operation_in_flight_is_told_of_with_its_descriptor() {
     assert!(pool.block_on(task.cancel()).is_none());
     let left = pool.dump_within(PATIENCE);
     assert!(left.rings[0].operations.is_empty(), "{left}");
+}
+
+#[test]
+fn a_direct_descriptor_is_told_from_others() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let (reader, _, _writer) = silent_pipe();
+    let task = pool.spawn(async move {
+        let direct = DirectFd::register(&reader).await?;
+        op::read(&direct, vec![0; 8]).await.map(drop).map_err(|error| error.error)
+    });
+    let dump = once(&pool, &task, |task| task.operations.iter().any(|it| it.name == "READ"));
+    let [operation] = &dump.operations[..] else { panic!("{dump}") };
+    assert!(operation.is_direct && operation.descriptor.is_some(), "{dump}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{Answer, LongPoll, OperationDump, PoolDump, RingDump, RingState, TaskDump, long_poll};
+use super::{Answer, OperationDump, PoolDump, RingDump, RingState, TaskDump, long_poll};
 use crate::blocking::BlockingPool;
 use crate::context::{self, Local};
 use crate::runtime::{Runtime, deadline_after, is_current};
@@ -30,13 +30,14 @@ pub(crate) fn gather(sources: &Sources<'_>, limit: Duration) -> PoolDump {
     // Ordering: Relaxed: a counter.
     let number = LOOKS.fetch_add(1, Ordering::Relaxed);
     let look = Look { number, runtimes: sources.runtimes };
-    let before: Vec<_> = look.runtimes.iter().map(long_poll).collect();
+    let before = look.polls();
     // A ring that does not answer must not use up the time of those that do.
     let answers = look.ask(deadline_after(limit / 2), Local::open_look);
+    let between = look.polls();
     let arrivals = look.ask(deadline_after(limit / 2), Local::close_look);
     let mut rings = Vec::with_capacity(look.runtimes.len());
     for (index, (answer, runtime)) in answers.into_iter().zip(look.runtimes).enumerate() {
-        rings.push(ring_dump(runtime, answer, before[index].as_ref()));
+        rings.push(ring_dump(runtime, answer, [before[index], between[index]]));
     }
     put_together(&mut rings, arrivals);
     PoolDump { rings, blocking: sources.blocking.dump() }
@@ -52,6 +53,12 @@ enum Said<T> {
 }
 
 impl Look<'_> {
+    /// The number of the poll that each ring is in.
+    fn polls(&self) -> Vec<Option<u64>> {
+        let number = |runtime| long_poll(runtime).map(|poll| poll.serial);
+        self.runtimes.iter().map(number).collect()
+    }
+
     /// Has each ring's own thread do `what`, and waits for what comes of it. The calling thread's
     /// own ring, if it has one, does it here and now, since it does nothing else before we return.
     fn ask<T: Send + 'static>(
@@ -116,23 +123,20 @@ impl Local {
     }
 }
 
-fn ring_dump(runtime: &Runtime, answer: Said<Answer>, before: Option<&LongPoll>) -> RingDump {
+fn ring_dump(runtime: &Runtime, answer: Said<Answer>, polls_before: [Option<u64>; 2]) -> RingDump {
     let (state, tasks, operations) = match answer {
         Said::This(answer) => (RingState::Answered, answer.tasks, answer.operations),
         Said::Stopped => (RingState::Stopped, Vec::new(), Vec::new()),
-        Said::Nothing => (why_silent(runtime, before), Vec::new(), Vec::new()),
+        Said::Nothing => (why_silent(runtime, polls_before), Vec::new(), Vec::new()),
     };
     RingDump { index: runtime.index(), core: runtime.core(), state, tasks, operations }
 }
 
-/// Why a ring has not answered, which was in this poll when it was asked.
-fn why_silent(runtime: &Runtime, before: Option<&LongPoll>) -> RingState {
-    let now = long_poll(runtime);
-    match (now, before) {
-        (Some(now), Some(before)) if now.serial == before.serial => {
-            RingState::InPoll(now.with_name())
-        }
-        (None, None) => RingState::Silent,
+/// Why a ring has not answered, which was in these polls before.
+fn why_silent(runtime: &Runtime, polls_before: [Option<u64>; 2]) -> RingState {
+    match long_poll(runtime) {
+        Some(now) if polls_before.contains(&Some(now.serial)) => RingState::InPoll(now.with_name()),
+        None if polls_before == [None, None] => RingState::Silent,
         _ => RingState::Busy,
     }
 }
