@@ -69,7 +69,7 @@ fn awaits(header: &Header) -> Option<Awaiting> {
     Some(Awaiting { what, at })
 }
 
-/// See [`note`](crate::awaiting::note).
+/// Notes what the running task waits for; see [`noted`](crate::awaiting::noted).
 #[inline]
 pub(crate) fn note_awaited(what: Awaited, place: &'static Location<'static>) {
     context::with(|local| {
