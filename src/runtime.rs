@@ -15,12 +15,14 @@ use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
 use crate::capabilities::DoorbellKind;
 use crate::context;
+use crate::dump::FirstSeen;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{self, Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
+use crate::running::Running;
 use crate::task::header::Header;
 use crate::task::{self, Birth, SpawnError, Task};
 use crate::time::since_start_ns;
@@ -31,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) index: usize,
     pub(crate) core: Option<usize>,
     pub(crate) counters: Counters,
+    /// What its thread is polling.
+    pub(crate) running: Running,
+    /// Who has seen that first.
+    pub(crate) first_seen: FirstSeen,
     pub(crate) blocking: Arc<BlockingPool>,
     started: Instant,
     /// What the rings of the pool know of each other.
@@ -78,6 +84,8 @@ impl Shared {
             index,
             core,
             counters: Counters::default(),
+            running: Running::new(),
+            first_seen: FirstSeen::default(),
             blocking,
             started: Instant::now(),
             stop_node: Node::new(deliver_stop),

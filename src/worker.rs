@@ -12,6 +12,7 @@ use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::turn::Turn;
 use crate::task::{run, shed};
+use crate::time::moment::Moment;
 use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
@@ -20,6 +21,9 @@ const POLLS_PER_TURN: usize = 64;
 const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
+
+/// Turns of the loop between two looks at the coarse clock.
+const TURNS_PER_CLOCK: u8 = 8;
 
 /// How long a thread waits awake before it lets others use its processor in between.
 const AWAKE_ALONE_NS: u64 = 2_000;
@@ -34,6 +38,8 @@ pub(crate) struct Worker<'a> {
     /// The last wait was over at once: what is submitted completes there and then, as reads of
     /// cached files do.
     pub(crate) completes_at_once: bool,
+    /// For what is done every few turns only.
+    pub(crate) turns: u8,
 }
 
 impl Worker<'_> {
@@ -46,6 +52,7 @@ impl Worker<'_> {
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        self.look_at_the_clock();
         self.take_messages();
         if self.local.stopping.get() {
             // Nothing else would wake a ring that went to sleep now.
@@ -55,6 +62,15 @@ impl Worker<'_> {
         self.fire_timers();
         self.publish();
         if shed::has_work(self.local) { self.submit_and_reap() } else { self.idle() }
+    }
+
+    /// Every few turns: the clock costs as much as a poll.
+    #[inline]
+    fn look_at_the_clock(&mut self) {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS_PER_CLOCK) {
+            self.local.now.set(Moment::now());
+        }
     }
 
     /// Takes what others sent.
@@ -88,6 +104,7 @@ impl Worker<'_> {
             return;
         }
         let now_ns = since_start_ns(Instant::now());
+        self.local.now.set(Moment::from_ns(now_ns));
         loop {
             let due = self.local.timers.borrow_mut().pop_due(now_ns);
             let Some(timer) = due else { return };
@@ -225,6 +242,7 @@ impl Worker<'_> {
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().asleep.end(slept_from_ns + slept_ns);
+        local.now.set(Moment::from_ns(slept_from_ns.saturating_add(slept_ns)));
         local.counters().sleeps.add(1);
         self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {

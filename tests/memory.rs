@@ -47,7 +47,9 @@ fn a_parked_task_takes_at_most_two_hundred_bytes_and_its_future() {
     let each = (COUNTED.allocated() - before).saturating_sub(list) / tasks;
     // The future holds an `Arc` and the states of two awaits.
     let future = 32;
-    assert!(each <= 200 + future, "{each} bytes a task");
+    // The span stands beside it, and memory comes in lines of 64 bytes.
+    let span = if cfg!(feature = "tracing") { 64 } else { 0 };
+    assert!(each <= 200 + future + span, "{each} bytes a task");
     drop(parked);
 }
 

@@ -12,12 +12,14 @@ use io_uring::{EnterFlags, IoUring, opcode, squeue};
 use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
+use super::in_flight::{Beginning, InFlight, Operation};
 use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
 use crate::mailbox::Mailbox;
 use crate::op::cell::CellHeader;
+use crate::time::moment::Moment;
 
 /// A ring, and what stands in line for it.
 pub(crate) struct Ring {
@@ -27,7 +29,7 @@ pub(crate) struct Ring {
     /// Entries that found the queue full although it had just been submitted.
     backlog: VecDeque<Backlogged>,
     /// Operations whose last completion has not been reaped.
-    in_flight: usize,
+    in_flight: InFlight,
     /// Those of them that the kernel was asked to stop.
     to_stop: Stopping,
     files: FileTable,
@@ -54,7 +56,7 @@ impl Ring {
             registered: open.registered,
             features: open.features,
             backlog: VecDeque::new(),
-            in_flight: 0,
+            in_flight: InFlight::default(),
             to_stop: Stopping::default(),
             files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
@@ -75,7 +77,12 @@ impl Ring {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight.len()
+    }
+
+    /// The operations in flight, `now`.
+    pub(crate) fn operations(&self, now: Moment) -> impl Iterator<Item = Operation> {
+        self.in_flight.operations(now)
     }
 
     pub(crate) fn enters(&self) -> u64 {
@@ -131,12 +138,13 @@ impl Ring {
     ///
     /// What the entry points to stays valid, and the cell in place, until [`Reaped`] has told of
     /// the cell's last completion.
-    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry) {
+    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry, beginning: Beginning) {
         if self.draining.is_active() {
             // SAFETY: the caller's promise.
-            return unsafe { self.start_together(vec![entry], false) };
+            return unsafe { self.start_together(vec![entry], false, beginning) };
         }
-        self.in_flight += 1;
+        // SAFETY: the caller's promise.
+        unsafe { self.in_flight.add(&entry, beginning) };
         // SAFETY: the caller's promise.
         unsafe { self.push(entry) };
     }
@@ -147,9 +155,17 @@ impl Ring {
     /// # Safety
     ///
     /// As for [`start`](Self::start), of each of them.
-    pub(crate) unsafe fn start_together(&mut self, entries: Vec<squeue::Entry>, drained: bool) {
-        let others = self.in_flight;
-        self.in_flight += entries.len();
+    pub(crate) unsafe fn start_together(
+        &mut self,
+        entries: Vec<squeue::Entry>,
+        drained: bool,
+        beginning: Beginning,
+    ) {
+        let others = self.in_flight.len();
+        for entry in &entries {
+            // SAFETY: the caller's promise.
+            unsafe { self.in_flight.add(entry, beginning) };
+        }
         if let Some(entries) = self.draining.pass(entries, drained, others) {
             // SAFETY: the caller's promise.
             unsafe { self.push_together(entries) };
@@ -242,9 +258,14 @@ impl Ring {
     }
 
     /// The last completion of an operation has been reaped.
+    ///
+    /// # Safety
+    ///
+    /// As said, once, and the cell is there.
     #[inline]
-    pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
-        self.in_flight -= 1;
+    pub(super) unsafe fn ended(&mut self, cell: NonNull<CellHeader>) {
+        // SAFETY: the caller's promise; it was added when it was started.
+        unsafe { self.in_flight.remove(cell) };
         self.to_stop.ended(cell);
         if self.draining.is_active() {
             self.release_drained();
@@ -463,7 +484,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        self.buffer_groups.end(&self.uring, self.in_flight);
+        self.buffer_groups.end(&self.uring, self.in_flight.len());
         if let Some(registered) = self.registered.take() {
             // The thread is about to end, which gives the place back as well.
             let _ = registered.unregister(&self.uring);

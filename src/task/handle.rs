@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::header::Header;
 use super::state::{HandleGone, LastWord, Registered, Release};
 use super::{TaskError, TaskId, leavings, run, travel};
+use crate::awaiting::{Awaited, noted};
 use crate::context;
 use crate::foreign::shielded;
 use crate::outstanding::Share;
@@ -74,7 +75,7 @@ impl<T> Task<T> {
 
     /// The name given with [`Builder::name`](super::Builder::name).
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_ref().map(|name| &***name)
+        self.header().origin.name().map(|name| &**name)
     }
 
     /// Whether the task has ended: its future is gone, and awaiting it takes no time.
@@ -254,8 +255,12 @@ impl<T> Drop for Task<T> {
 impl<T> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.watch(cx.waker()) { Poll::Ready(self.take_output()) } else { Poll::Pending }
+        if self.watch(cx.waker()) {
+            return Poll::Ready(self.take_output());
+        }
+        noted(Awaited::Task, Poll::Pending)
     }
 }
 
@@ -332,6 +337,7 @@ pub struct Cancel<T> {
 impl<T> Future for Cancel<T> {
     type Output = Option<T>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         Pin::new(&mut self.task).poll(cx).map(|outcome| match outcome {
             Ok(output) => Some(output),

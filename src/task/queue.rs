@@ -38,6 +38,17 @@ impl ReadyQueue {
         Self { first, last, length: self.length.take().into() }
     }
 
+    /// Shows each of its tasks, in order.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Header)) {
+        let mut next = self.first.get();
+        while let Some(task) = next {
+            // SAFETY: tasks in the queue are valid until popped.
+            let header = unsafe { task.as_ref() };
+            next = header.home.next_ready.get();
+            visit(header);
+        }
+    }
+
     /// Makes it a list that lies on a shelf, which begins with `first`, as this one does.
     pub(super) fn into_shelved(self, first: NonNull<Header>) -> (NonNull<Header>, usize) {
         // SAFETY: tasks in the queue are valid until popped, and ours.

@@ -86,6 +86,9 @@ pub(crate) fn take_offer(local: &Local) -> bool {
     while let Some(ring) = board.next_giver(local.shared.index) {
         let list = taken(&local.peers[ring]);
         if !list.is_empty() {
+            if local.looks.are_open() {
+                list.for_each(|task| local.looks.arrived(local, task));
+            }
             take_share(local, &list);
             put(local, list);
             return true;
@@ -115,6 +118,13 @@ pub(crate) fn wake_up(local: &Local) {
     if local.ready.gives() {
         local.shared.board.wake_up(local.shared.index);
     }
+}
+
+/// Shows what lies on the own shelf, which is empty for that time.
+pub(super) fn visit_shelved(local: &Local, visit: impl FnMut(&Header)) {
+    let list = taken(&local.shared);
+    list.for_each(visit);
+    put(local, list);
 }
 
 fn taken(of: &Shared) -> ReadyQueue {

@@ -172,6 +172,9 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         local.counters().arrivals.add(1);
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
+        if local.looks.are_open() {
+            local.looks.arrived(local, header);
+        }
     });
 }
 
@@ -199,6 +202,8 @@ pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
         header.home.put_off.set(left);
         return Ok(());
     }
-    header.home.destination.set(Some(runtime.clone()));
+    context::with(|local| {
+        local.inspect(|local| local.destination.set(Some(runtime.clone())));
+    });
     Ok(())
 }
