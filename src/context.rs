@@ -11,6 +11,7 @@ use crate::runtime::Shared;
 use crate::task::header::Header;
 use crate::task::queue::{LiveTasks, ReadyQueue};
 use crate::time::heap::TimerHeap;
+use crate::trace::Tracer;
 
 /// Everything that belongs to one ring's thread and is touched by no other.
 ///
@@ -27,6 +28,8 @@ pub(crate) struct Local {
     pub(crate) current: Cell<Option<NonNull<Header>>>,
     /// The ring takes no new work: what arrives is cancelled.
     pub(crate) stopping: Cell<bool>,
+    /// Writes down what happens here, while somebody wants a trace.
+    pub(crate) trace: Tracer,
 }
 
 impl Local {

@@ -246,6 +246,8 @@ mod thread;
 #[cfg(not(ringpool_loom))]
 pub mod time;
 #[cfg(not(ringpool_loom))]
+pub mod trace;
+#[cfg(not(ringpool_loom))]
 mod worker;
 #[cfg(not(ringpool_loom))]
 pub use blocking::spawn_blocking;

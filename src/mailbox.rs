@@ -26,12 +26,15 @@ use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
+use crate::trace::{self, Tap};
 
 /// The address of a ring; see the module's page.
 #[repr(align(128))]
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox,
     pub(crate) gate: BellGate,
+    /// Whether messages to here are noted.
+    pub(crate) tap: Tap,
 }
 
 static UNUSED: Mutex<Vec<&'static Mailbox>> = Mutex::new(Vec::new());
@@ -41,7 +44,8 @@ impl Mailbox {
     pub(crate) fn acquire() -> &'static Self {
         let reused = unpoisoned(UNUSED.lock()).pop();
         reused.unwrap_or_else(|| {
-            Box::leak(Box::new(Self { inbox: Inbox::new(), gate: BellGate::new() }))
+            let (inbox, gate, tap) = (Inbox::new(), BellGate::new(), Tap::new());
+            Box::leak(Box::new(Self { inbox, gate, tap }))
         })
     }
 
@@ -57,6 +61,9 @@ impl Mailbox {
     /// As for [`Inbox::push`].
     #[inline]
     pub(crate) unsafe fn send(&'static self, node: NonNull<Node>) -> Result<(), Closed> {
+        if self.tap.is_on() {
+            trace::sent(self, node);
+        }
         // SAFETY: the caller's promise.
         let pushed = unsafe { self.inbox.push(node) }?;
         context::with(|sender| {

@@ -62,6 +62,7 @@ impl Worker<'_> {
     fn close(&mut self) {
         let local = self.local;
         for message in local.mailbox.inbox.close() {
+            local.trace.delivered(&message);
             message.deliver();
         }
         if local.ring.borrow().in_flight() > 0 {

@@ -18,6 +18,7 @@ use crate::shutdown;
 use crate::sleep::SpinPolicy;
 use crate::task::queue::{LiveTasks, ReadyQueue};
 use crate::time::heap::TimerHeap;
+use crate::trace::Tracer;
 use crate::worker::Worker;
 
 /// What a thread needs to know to begin.
@@ -114,6 +115,7 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
         timers: RefCell::new(TimerHeap::default()),
         current: Cell::new(None),
         stopping: Cell::new(false),
+        trace: Tracer::default(),
     };
     Ok((local, SpinPolicy::new(options.spin_before_sleep)))
 }

@@ -59,6 +59,7 @@ impl Worker<'_> {
     pub(crate) fn take_messages(&self) {
         let mut count = 0;
         for message in self.local.mailbox.inbox.take_all() {
+            self.local.trace.delivered(&message);
             message.deliver();
             count += 1;
         }
@@ -158,6 +159,7 @@ impl Worker<'_> {
             end_ns = end_ns.min(deadline_ns);
         }
         counters.spins.add(1);
+        self.local.trace.spin_begins();
         let mut looks = 0;
         let mut now_ns = started_ns;
         let came = loop {
@@ -183,6 +185,7 @@ impl Worker<'_> {
             }
             spin_loop();
         };
+        self.local.trace.ends(false);
         counters.spin_ns.add(now_ns - started_ns);
         came
     }
@@ -199,11 +202,13 @@ impl Worker<'_> {
             .next_deadline_ns()
             .map(|deadline_ns| Duration::from_nanos(deadline_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep_since_ns.set(slept_from_ns.max(1));
+        local.trace.sleep_begins();
         let waited = {
             let mut ring = local.ring.borrow_mut();
             ring.cancel_put_off();
             ring.wait(limit)
         };
+        local.trace.ends(false);
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().asleep_since_ns.set(0);

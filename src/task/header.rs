@@ -118,7 +118,7 @@ pub(crate) struct Header {
     /// a blocking task, which lives on no ring.
     address: AtomicPtr<Mailbox>,
     /// In an inbox while the task is under way.
-    pub(super) move_node: Node,
+    pub(crate) move_node: Node,
     pub(super) id: TaskId,
     pub(super) home: Home,
     /// In an inbox while `LINKED` is set.
@@ -148,7 +148,7 @@ pub(crate) enum Whereabouts {
 }
 
 /// The name of a task: one word, since most have none.
-pub(super) type Name = Arc<Box<str>>;
+pub(crate) type Name = Arc<Box<str>>;
 
 /// What a new task is told about itself.
 pub(super) struct Birth {
@@ -170,6 +170,11 @@ impl Header {
             name: birth.name,
             spawned_at: birth.spawned_at,
         }
+    }
+
+    /// For people who look at the pool: its number, its name, and where it was spawned.
+    pub(crate) fn identity(&self) -> (TaskId, Option<&Name>, &'static Location<'static>) {
+        (self.id, self.name.as_ref(), self.spawned_at)
     }
 
     /// The node by which the task is woken from elsewhere; a pointer that leads back to the header.

@@ -88,8 +88,10 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     home.running.set(true);
     local.current.set(Some(task));
     coop::reset(coop::BUDGET_PER_POLL);
+    local.trace.poll_begins(header);
     // SAFETY: we are home, and the future is there because the task is not complete.
     let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
+    local.trace.ends(done);
     coop::reset(coop::UNLIMITED);
     local.current.set(None);
     home.running.set(false);
@@ -122,8 +124,10 @@ unsafe fn cancel(local: &Local, task: NonNull<Header>) {
     }
     home.running.set(true);
     local.current.set(Some(task));
+    local.trace.drop_begins(header);
     // SAFETY: we are home, and the future is there because the task is not complete.
     unsafe { (header.vtable.cancel)(task) };
+    local.trace.ends(true);
     local.current.set(None);
     home.running.set(false);
     home.destination.set(None);

@@ -168,6 +168,7 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         let header = unsafe { task.as_ref() };
         header.set_here(local.mailbox);
         local.counters().arrivals.add(1);
+        local.trace.arrived(header, header.home.put_off.get() > 0);
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
     });
