@@ -5,9 +5,9 @@
 //! node on. A send is noted before its push, and a delivery before the node can be sent again, so
 //! their moments have that order too. A delivery therefore belongs to the last send before it.
 //!
-//! What is missing cannot mislead. A ring whose buffer is full notes no delivery any more. A
-//! message that was sent before its target began to record may have been delivered without a note,
-//! and so is left out. A send to a ring that has closed has no delivery.
+//! What is missing cannot mislead. A send is noted only after its target was told to record, by a
+//! message that comes out of the inbox before it; from then on the target notes every delivery
+//! until its buffer is full, and then none. A send to a ring that has closed has no delivery.
 
 use super::event::{Event, What};
 use super::session::Session;
@@ -75,13 +75,6 @@ pub(super) fn flows(session: &Session, end_ns: u64) -> Vec<Flow> {
         collect(ring.events(), Some(index), end_ns, &mut ends);
     }
     collect(session.others.events(), None, end_ns, &mut ends);
-    let came_in_time = |end: &End| match end.side {
-        Side::Sent { to, .. } => {
-            session.rings[to].began_ns().is_some_and(|began_ns| end.at_ns >= began_ns)
-        }
-        Side::Delivered { .. } => true,
-    };
-    ends.retain(came_in_time);
     pair(ends)
 }
 

@@ -75,8 +75,9 @@ impl Tap {
     /// Whether senders are to call [`sent`].
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        // Ordering: Relaxed: only whether to look; the lock orders.
-        self.is_on.load(Ordering::Relaxed)
+        // Ordering: Acquire, partner of the Release in `switch_on`: what is pushed by who sees it
+        // comes after the message that told the ring to record.
+        self.is_on.load(Ordering::Acquire)
     }
 
     /// Takes the mailbox for a session; on `false` it has one already.
@@ -90,13 +91,14 @@ impl Tap {
         is_free
     }
 
+    /// The ring has been told to record.
     pub(super) fn switch_on(&self) {
-        // Ordering: as in `is_on`.
-        self.is_on.store(true, Ordering::Relaxed);
+        // Ordering: Release, partner of the Acquire in `is_on`.
+        self.is_on.store(true, Ordering::Release);
     }
 
     pub(super) fn switch_off(&self) {
-        // Ordering: as in `is_on`.
+        // Ordering: Relaxed: the lock in `give_up` orders it for those who take a session.
         self.is_on.store(false, Ordering::Relaxed);
     }
 
@@ -113,7 +115,8 @@ pub(crate) fn sent(to: &'static Mailbox, node: NonNull<Node>) {
     let by_ring = context::with(|local| local.is_some_and(|local| local.trace.sent(node, to)));
     if !by_ring {
         let session = unpoisoned(to.tap.session.lock()).clone();
-        if let Some(session) = session {
+        // Again: it may be another session by now, which has not told the ring yet.
+        if let Some(session) = session.filter(|_| to.tap.is_on()) {
             session.sent_from_elsewhere(node, to);
         }
     }

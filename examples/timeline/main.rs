@@ -1,0 +1,125 @@
+//! `timeline [FILE]`: runs a skewed load without and with balancing, and draws what the rings did.
+//!
+//! Nearly all tasks are born on ring 0. They compute for a while, and let others run three times in
+//! between. What the rings do meanwhile is recorded as `Pool::trace` does it, and the picture is
+//! made from that file. It is an SVG, written to FILE or to standard output.
+
+mod picture;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs, io, process, thread};
+
+use picture::{Poll, Run};
+use ringpool::{Pool, Runtime, Task, spawn, task, yield_now};
+use serde_json::Value;
+
+/// How many tasks are born on ring 0, and how many on each of the others.
+const TASKS: [usize; 2] = [56, 8];
+/// How often each of them computes.
+const PIECES: usize = 4;
+/// How long each time.
+const PIECE: Duration = Duration::from_micros(500);
+const EVENTS_MAX: usize = 100_000;
+
+/// Computes for some time, the same each time.
+fn compute(rounds: u64) {
+    let mut number = 1_u64;
+    for round in 0..rounds {
+        number = black_box(number.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(round));
+    }
+}
+
+/// How many rounds take as long as [`PIECE`]: the best of some tries.
+fn calibrate() -> u64 {
+    const ROUNDS: u64 = 100_000;
+    let time = || {
+        let start = Instant::now();
+        compute(ROUNDS);
+        start.elapsed()
+    };
+    let best = (0..20).map(|_| time()).min().unwrap_or(PIECE);
+    (PIECE.as_nanos() * u128::from(ROUNDS) / best.as_nanos().max(1)) as u64
+}
+
+/// What each of the tasks does.
+async fn work(rounds: u64) {
+    for _ in 0..PIECES {
+        compute(rounds);
+        yield_now().await;
+    }
+}
+
+/// Bears the tasks of ring `birth`, and waits for them.
+async fn bear(birth: usize, rings: Vec<Runtime>, rounds: u64, is_balanced: bool) -> io::Result<()> {
+    let tasks: Vec<Task<()>> = (0..TASKS[birth.min(1)])
+        .map(|number| {
+            let named = task::Builder::new().name(format!("born on {birth}"));
+            let place = if is_balanced { (birth + number) % rings.len() } else { birth };
+            named.spawn_on(&rings[place], work(rounds))
+        })
+        .collect();
+    for task in tasks {
+        task.await?;
+    }
+    Ok(())
+}
+
+/// Runs the load, and gives the polls of its tasks.
+fn run(title: &str, rings: usize, rounds: u64, is_balanced: bool) -> io::Result<Run> {
+    let pool = Pool::new(rings);
+    let path = env::temp_dir().join(format!("ringpool-timeline-{}.json", process::id()));
+    let recording = pool.start_trace(EVENTS_MAX)?;
+    pool.block_on(async {
+        let bear = |birth| bear(birth, pool.runtimes().to_vec(), rounds, is_balanced);
+        let others = pool.runtimes().iter().enumerate().skip(1);
+        let others: Vec<_> = others.map(|(birth, ring)| ring.spawn(bear(birth))).collect();
+        spawn(bear(0)).await??;
+        for other in others {
+            other.await??;
+        }
+        io::Result::Ok(())
+    })?;
+    let report = recording.write(&path)?;
+    let polls = polls_of(&path);
+    fs::remove_file(&path)?;
+    if report.dropped > 0 {
+        return Err(io::Error::other("the trace is not complete"));
+    }
+    Ok(Run::new(title, rings, polls?))
+}
+
+/// The polls of tasks with a birthplace, from the file of a trace.
+fn polls_of(path: &Path) -> io::Result<Vec<Poll>> {
+    let trace: Value = serde_json::from_slice(&fs::read(path)?)?;
+    let events = trace["traceEvents"].as_array().ok_or(io::ErrorKind::InvalidData)?;
+    // Which ring has which track.
+    let ring_of = |track: &Value| {
+        let is_name = |event: &&Value| event["name"] == "thread_name" && event["tid"] == *track;
+        let name = events.iter().find(is_name)?["args"]["name"].as_str()?;
+        name.strip_prefix("ring ")?.parse::<usize>().ok()
+    };
+    let poll = |event: &Value| {
+        let name = event["args"]["task_name"].as_str().filter(|_| event["cat"] == "poll")?;
+        let birth = name.strip_prefix("born on ")?.parse().ok()?;
+        let (start_us, length_us) = (event["ts"].as_f64()?, event["dur"].as_f64()?);
+        Some(Poll { ring: ring_of(&event["tid"])?, birth, start_us, length_us })
+    };
+    Ok(events.iter().filter_map(poll).collect())
+}
+
+fn main() -> io::Result<()> {
+    let rings = thread::available_parallelism()?.get().clamp(2, 8);
+    let rounds = calibrate();
+    let runs = [
+        run("Without balancing", rings, rounds, false)?,
+        run("With balancing", rings, rounds, true)?,
+    ];
+    runs.iter().for_each(|run| eprintln!("{run}"));
+    let svg = picture::draw(&runs);
+    match env::args_os().nth(1) {
+        Some(path) => fs::write(path, svg),
+        None => io::Write::write_all(&mut io::stdout(), svg.as_bytes()),
+    }
+}
