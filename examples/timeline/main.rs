@@ -1,4 +1,4 @@
-//! `timeline [FILE]`: runs a skewed load without and with balancing, and draws what the rings did.
+//! `timeline [FILE]`: runs a skewed load where it is born and placed in turn, and draws both.
 //!
 //! Nearly all tasks are born on ring 0. They compute for a while, and let others run three times in
 //! between. What the rings do meanwhile is recorded as `Pool::trace` does it, and the picture is
@@ -21,6 +21,8 @@ const TASKS: [usize; 2] = [56, 8];
 const PIECES: usize = 4;
 /// How long each time.
 const PIECE: Duration = Duration::from_micros(500);
+/// How often it is tried: others may want the processors meanwhile, so the shortest run is drawn.
+const TRIES: usize = 5;
 const EVENTS_MAX: usize = 100_000;
 
 /// Computes for some time, the same each time.
@@ -112,9 +114,16 @@ fn polls_of(path: &Path) -> io::Result<Vec<Poll>> {
 fn main() -> io::Result<()> {
     let rings = thread::available_parallelism()?.get().clamp(2, 8);
     let rounds = calibrate();
+    let shortest = |title, is_balanced| {
+        let mut best = run(title, rings, rounds, is_balanced)?;
+        for _ in 1..TRIES {
+            best = best.shorter(run(title, rings, rounds, is_balanced)?);
+        }
+        io::Result::Ok(best)
+    };
     let runs = [
-        run("Without balancing", rings, rounds, false)?,
-        run("With balancing", rings, rounds, true)?,
+        shortest("Each task on the ring where it was born", false)?,
+        shortest("Tasks placed in turn", true)?,
     ];
     runs.iter().for_each(|run| eprintln!("{run}"));
     let svg = picture::draw(&runs);

@@ -29,7 +29,7 @@ const COLOURS: [&str; 8] =
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+const RIGHT: f64 = 40.0;
 const LANE: f64 = 26.0;
 const LANE_STEP: f64 = 34.0;
 /// The heights of a title, of the axis below the lanes, and of the legend at the end.
@@ -61,6 +61,10 @@ impl Run {
         let lanes = (0..rings).map(|ring| polls.iter().copied().filter(move |p| p.ring == ring));
         let stretches = lanes.flat_map(|lane| merge(lane, pause_us)).collect();
         Self { title: title.to_owned(), rings, stretches, polls: polls.len(), span_us }
+    }
+
+    pub(crate) fn shorter(self, other: Self) -> Self {
+        if other.span_us < self.span_us { other } else { self }
     }
 
     /// The share of the run in which a ring was busy with these tasks.

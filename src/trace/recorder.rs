@@ -100,6 +100,7 @@ impl Tracer {
     }
 
     #[cold]
+    #[inline(never)]
     fn sent_as(&self, node: usize, to: &'static Mailbox, is_shed: bool) -> bool {
         let mut recorder = self.recorder.borrow_mut();
         let Some(recorder) = recorder.as_mut() else { return false };
@@ -109,6 +110,7 @@ impl Tracer {
     }
 
     #[cold]
+    #[inline(never)]
     fn task_begins(&self, doing: Doing, task: &Header) {
         self.record(|recorder| {
             let task = recorder.mark(task);
@@ -117,6 +119,7 @@ impl Tracer {
     }
 
     #[cold]
+    #[inline(never)]
     fn record(&self, write: impl FnOnce(&mut Recorder)) {
         self.recorder.borrow_mut().as_mut().map(write);
     }

@@ -1,7 +1,7 @@
 //! What belongs to one trace of a pool, and how senders find it.
 //!
-//! A ring's thread has a recorder of its own. Messages may also come from threads without a ring, or
-//! from another pool's: these look at the mailbox they send to.
+//! A ring's thread has a recorder of its own. Messages may also come from threads without a ring,
+//! or from another pool's: these look at the mailbox they send to.
 
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, Ordering};
