@@ -16,6 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use crate::affinity::CoreSet;
 use crate::context;
+use crate::pool::BlockingLoad;
 use crate::primitives::unpoisoned;
 use crate::task::Task;
 use crate::task::blocking::Job;
@@ -219,13 +220,14 @@ impl BlockingPool {
         self.all_gone.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Threads there are now.
-    pub(crate) fn threads(&self) -> usize {
-        unpoisoned(self.state.lock()).threads
+    /// Threads there are now, and jobs that wait for one.
+    pub(crate) fn load(&self) -> BlockingLoad {
+        let state = unpoisoned(self.state.lock());
+        BlockingLoad { threads: state.threads, queued: state.queued }
     }
 
     /// Jobs that wait for a thread.
-    pub(crate) fn queued(&self) -> usize {
+    fn queued(&self) -> usize {
         unpoisoned(self.state.lock()).queued
     }
 }

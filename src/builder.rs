@@ -9,8 +9,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::affinity::{self, CoreSet};
+use crate::balance::Balance;
+use crate::balance::board::Board;
+use crate::balance::policy::SOON_NS;
 use crate::blocking::{BlockingOptions, BlockingPool};
 use crate::foreign::dispose_of;
+use crate::placement::Placement;
 use crate::pool::Pool;
 use crate::ring::RingOptions;
 use crate::runtime::{Runtime, Shared};
@@ -74,6 +78,9 @@ pub struct Builder {
     blocking_thread_limit: usize,
     blocking_keep_alive: Duration,
     doorbell: Doorbell,
+    balance: Balance,
+    shed_beyond: Duration,
+    placement: Placement,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
 }
@@ -89,6 +96,9 @@ impl Builder {
             blocking_thread_limit: 512,
             blocking_keep_alive: Duration::from_secs(10),
             doorbell: Doorbell::default(),
+            balance: Balance::default(),
+            shed_beyond: Duration::from_nanos(SOON_NS),
+            placement: Placement::default(),
             on_thread_start: None,
             on_thread_stop: None,
         }
@@ -170,6 +180,28 @@ impl Builder {
         self
     }
 
+    /// Whether rings that have too much to do give tasks to those that have nothing. By default
+    /// they do.
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// How much work a ring keeps for itself before it offers tasks to idle rings, by what it knows
+    /// of how long polls take. By default 50 µs, which is about what it costs to wake another ring.
+    /// With zero it keeps one task at a time.
+    pub fn shed_beyond(mut self, work: Duration) -> Self {
+        self.shed_beyond = work;
+        self
+    }
+
+    /// Where [`Pool::spawn`] puts new tasks. By default on the ring it is called on, from other
+    /// threads on each in turn.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
     /// Called on every ring's thread before its first task, with the ring's index.
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.on_thread_start = Some(Arc::new(hook));
@@ -200,14 +232,21 @@ impl Builder {
             cores: CoreSet::of_current_thread(),
         }));
         let (present, all_ended) = unbounded();
-        let mut pool = Pool::empty(all_ended, blocking.clone());
+        let mut pool = Pool::empty(all_ended, blocking.clone(), self.placement.clone());
+        // One ring has nobody to give to.
+        let balance = if cores.len() > 1 { self.balance } else { Balance::Manual };
+        let board = Arc::new(Board::new(cores.len()));
+        let new_shared = |(index, core)| {
+            Arc::new(Shared::new(index, core, blocking.clone(), (balance, board.clone())))
+        };
+        let rings: Vec<_> = cores.into_iter().enumerate().map(new_shared).collect();
+        let peers = if balance == Balance::Shed { rings.clone() } else { Vec::new() }.into();
         // Declared after the pool, and so dropped before it: on an error the pool waits for all.
         let presence = present;
         let (ready, reports) = unbounded();
         let mut started = Ok(());
-        for (index, core) in cores.into_iter().enumerate() {
-            let shared = Arc::new(Shared::new(index, core, blocking.clone()));
-            let options = self.thread_options(ready.clone(), presence.clone());
+        for shared in rings {
+            let options = self.thread_options(&peers, ready.clone(), presence.clone());
             match thread::start(shared.clone(), options) {
                 Ok(thread) => pool.add(Runtime::new(shared), thread),
                 Err(error) => {
@@ -222,8 +261,15 @@ impl Builder {
         Ok(pool)
     }
 
-    fn thread_options(&self, ready: Sender<io::Result<()>>, presence: Sender<()>) -> ThreadOptions {
+    fn thread_options(
+        &self,
+        peers: &Arc<[Arc<Shared>]>,
+        ready: Sender<io::Result<()>>,
+        presence: Sender<()>,
+    ) -> ThreadOptions {
         ThreadOptions {
+            peers: peers.clone(),
+            soon_ns: u64::try_from(self.shed_beyond.as_nanos()).unwrap_or(u64::MAX),
             name: self.thread_name.clone(),
             ring: self.ring,
             spin_before_sleep: self.spin_before_sleep,
@@ -308,6 +354,9 @@ impl fmt::Debug for Builder {
             .field("blocking_thread_limit", &self.blocking_thread_limit)
             .field("blocking_keep_alive", &self.blocking_keep_alive)
             .field("doorbell", &self.doorbell)
+            .field("balance", &self.balance)
+            .field("shed_beyond", &self.shed_beyond)
+            .field("placement", &self.placement)
             .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,15 @@ pub struct Capabilities {
     pub kernel_release: String,
     /// Whether a ring can be made; if not, the error that the pool would give.
     pub io_uring: Result<(), SetupError>,
+    /// The setting `kernel.io_uring_disabled`, where the kernel has it (Linux 6.6): 0 allows rings,
+    /// 1 to privileged processes and the members of one group, 2 to nobody.
+    pub io_uring_disabled: Option<u8>,
+    /// Whether a seccomp filter watches the system calls of the calling thread, as in most
+    /// containers.
+    pub seccomp_filter: bool,
+    /// How the rings of a pool are made if its builder is not told otherwise; `None` where no ring
+    /// can be made.
+    pub ring: Option<RingSetup>,
     /// What rings can use beyond the least that is needed; empty where no ring can be made.
     pub features: Vec<Feature>,
     /// How one ring's thread wakes another; `None` where no ring can be made.
@@ -30,6 +39,21 @@ pub struct Capabilities {
     pub operations_missing: Vec<MissingOperation>,
     /// What the process is limited to.
     pub limits: Limits,
+}
+
+/// How a ring is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RingSetup {
+    /// The flags of `io_uring_setup(2)`, by their names in the kernel's headers.
+    pub flags: Vec<&'static str>,
+    /// Requests that fit between two submissions.
+    pub submission_entries: u32,
+    /// Completions and messages that fit between two reapings.
+    pub completion_entries: u32,
+    /// Memory of the two queues, in bytes. Linux 6.14 and newer count it as locked memory of an
+    /// unprivileged user.
+    pub memory_bytes: u64,
 }
 
 /// Something that newer kernels can do.
@@ -108,7 +132,7 @@ pub fn capabilities() -> Capabilities {
         processors_allowed: num_cpus::get(),
         processors_online: environment.processors_online,
     };
-    report(environment.kernel_release, probe(), limits)
+    report(environment, probe(), limits)
 }
 
 /// Makes a ring of the default size, for a smaller one may fit where a pool's do not.
@@ -125,13 +149,16 @@ fn thread_error(error: io::Error) -> io::Error {
 }
 
 fn report(
-    kernel_release: String,
+    environment: Environment,
     probed: Result<Features, SetupError>,
     limits: Limits,
 ) -> Capabilities {
     let found = probed.as_ref().ok();
     Capabilities {
-        kernel_release,
+        kernel_release: environment.kernel_release,
+        io_uring_disabled: environment.io_uring_disabled,
+        seccomp_filter: environment.seccomp_filter,
+        ring: found.map(ring_setup),
         features: found.map(features).unwrap_or_default(),
         doorbell_from_rings: found.map(doorbell_from_rings),
         doorbell_from_threads: found.map(doorbell_from_threads),
@@ -139,6 +166,16 @@ fn report(
         operations_missing: found.map(operations_missing).unwrap_or_default(),
         io_uring: probed.map(drop),
         limits,
+    }
+}
+
+fn ring_setup(found: &Features) -> RingSetup {
+    let options = RingOptions::default();
+    RingSetup {
+        flags: ring::setup_flags(found).collect(),
+        submission_entries: options.submission_entries,
+        completion_entries: options.completion_entries,
+        memory_bytes: options.memory_bytes(),
     }
 }
 
@@ -189,6 +226,9 @@ impl Capabilities {
     /// Writes the part that only a working ring can tell.
     fn write_details(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "io_uring: usable")?;
+        if let Some(ring) = &self.ring {
+            writeln!(formatter, "rings: {ring}")?;
+        }
         for Feature { name, since, available } in &self.features {
             let answer = if *available { "yes" } else { "no" };
             writeln!(formatter, "  {answer:<3} {name} (since Linux {since})")?;
@@ -209,6 +249,15 @@ impl Capabilities {
             write!(formatter, ", without {}", missing.join(", "))?;
         }
         writeln!(formatter)
+    }
+}
+
+impl fmt::Display for RingSetup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (submission, completion) = (self.submission_entries, self.completion_entries);
+        let memory_kib = self.memory_bytes / 1024;
+        let flags = self.flags.join(" | ");
+        write!(formatter, "{submission} and {completion} entries, {memory_kib} KiB, {flags}")
     }
 }
 
@@ -259,6 +308,10 @@ mod tests {
         processors_online: 8,
     };
 
+    fn environment(kernel_release: &str) -> Environment {
+        Environment { kernel_release: String::from(kernel_release), ..Environment::read() }
+    }
+
     /// What a ring of Linux 6.1 is known to tell.
     fn floor() -> Features {
         Features {
@@ -274,11 +327,13 @@ mod tests {
 
     #[test]
     fn on_the_oldest_kernel_the_doorbell_is_an_eventfd() {
-        let capabilities = report(String::from("6.1.0"), Ok(floor()), LIMITS);
+        let capabilities = report(environment("6.1.0"), Ok(floor()), LIMITS);
         assert_eq!(capabilities.doorbell_from_rings, Some(DoorbellKind::EventFd));
         assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
         assert!(capabilities.features.iter().all(|feature| !feature.available));
         assert_eq!(capabilities.operations_supported, 49);
+        let flags = capabilities.ring.as_ref().expect("a ring was made").flags.join(" ");
+        assert!(flags.ends_with("IORING_SETUP_DEFER_TASKRUN"), "{flags}");
         let text = capabilities.to_string();
         assert!(text.contains("no  fast messages between rings (since Linux 6.12)"), "{text}");
         assert!(text.contains("49 known to this kernel, without READ_MULTISHOT (6.7)"), "{text}");
@@ -290,17 +345,26 @@ mod tests {
     #[test]
     fn on_6_12_only_rings_send_messages() {
         let found = Features { min_timeout: true, fast_msg_ring: true, ..floor() };
-        let capabilities = report(String::from("6.12.0"), Ok(found), LIMITS);
+        let capabilities = report(environment("6.12.0"), Ok(found), LIMITS);
         assert_eq!(capabilities.doorbell_from_rings, Some(DoorbellKind::RingMessage));
         assert_eq!(capabilities.doorbell_from_threads, Some(DoorbellKind::EventFd));
+    }
+
+    #[test]
+    fn the_index_array_is_left_out_where_the_kernel_agrees() {
+        let found = Features { no_sqarray: true, ..floor() };
+        let ring = report(environment("6.6.0"), Ok(found), LIMITS).ring.expect("a ring was made");
+        assert_eq!(ring.flags.last(), Some(&"IORING_SETUP_NO_SQARRAY"));
+        assert_eq!(ring.memory_bytes, 84 * 1024);
     }
 
     #[test]
     fn without_io_uring_the_report_says_why_and_claims_nothing() {
         let error = SetupError::Disabled { setting: 2 };
         let why = error.to_string();
-        let capabilities = report(String::from("6.6.0"), Err(error), LIMITS);
+        let capabilities = report(environment("6.6.0"), Err(error), LIMITS);
         assert!(capabilities.features.is_empty());
+        assert_eq!(capabilities.ring, None);
         assert_eq!(capabilities.doorbell_from_rings, None);
         let text = capabilities.to_string();
         assert!(text.contains(&format!("io_uring: not usable: {why}")), "{text}");

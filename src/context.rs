@@ -3,14 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::mailbox::Mailbox;
 use crate::metrics::Counters;
 use crate::ring::Ring;
 use crate::runtime::Shared;
 use crate::task::header::Header;
-use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::task::queue::LiveTasks;
+use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
+use crate::time::since_start_ns;
 use crate::trace::Tracer;
 
 /// Everything that belongs to one ring's thread and is touched by no other.
@@ -20,12 +23,19 @@ use crate::trace::Tracer;
 pub(crate) struct Local {
     pub(crate) mailbox: &'static Mailbox,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ready: ReadyQueue,
+    /// All rings of the pool, by number; none where they do not give tasks to each other.
+    pub(crate) peers: Arc<[Arc<Shared>]>,
+    pub(crate) ready: Ready,
     pub(crate) live: LiveTasks,
     pub(crate) ring: RefCell<Ring>,
     pub(crate) timers: RefCell<TimerHeap>,
     /// The task being polled, or being dropped.
     pub(crate) current: Cell<Option<NonNull<Header>>>,
+    /// The task that was polled last wants messages, timers and completions to have their turn.
+    pub(crate) ends_turn: Cell<bool>,
+    /// Until when this ring does not sleep without having looked at the shelves of the others once
+    /// more; see `Board::give`.
+    pub(crate) look_again_ns: Cell<u64>,
     /// The ring takes no new work: what arrives is cancelled.
     pub(crate) stopping: Cell<bool>,
     /// Writes down what happens here, while somebody wants a trace.
@@ -33,6 +43,17 @@ pub(crate) struct Local {
 }
 
 impl Local {
+    /// Whether there is something on the shelf, as far as can be known without taking it.
+    #[inline]
+    pub(crate) fn has_shelved(&self) -> bool {
+        !self.shared.shelf.is_empty()
+    }
+
+    pub(crate) fn has_due_timer(&self) -> bool {
+        let deadline_ns = self.timers.borrow().next_deadline_ns();
+        deadline_ns.is_some_and(|deadline_ns| since_start_ns(Instant::now()) >= deadline_ns)
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
     }

@@ -136,7 +136,7 @@
 //!
 //! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
 //! `tokio` and `futures-io`: the buffered streams of [`io`] have the traits of `tokio::io` and of
-//! `futures_io`, so that code written for those runs over them.
+//! `futures_io`, so that code written for those runs over them. `prometheus`: [`metrics`] as text.
 //!
 //! # Where io_uring cannot be used
 //!
@@ -148,6 +148,7 @@
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
 #![cfg_attr(ringpool_shuttle, allow(dead_code, unused_imports))]
 
+mod balance;
 pub mod channel;
 #[cfg(doctest)]
 mod compile_fail;
@@ -186,6 +187,7 @@ mod stop_node;
 #[path = "task/state.rs"]
 mod task_state;
 
+pub use balance::Balance;
 pub use channel::{Channel, Receiver, Sender};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
@@ -214,13 +216,15 @@ pub mod io;
 #[cfg(not(ringpool_loom))]
 mod mailbox;
 #[cfg(not(ringpool_loom))]
-mod metrics;
+pub mod metrics;
 #[cfg(not(ringpool_loom))]
 pub mod net;
 #[cfg(not(ringpool_loom))]
 pub mod op;
 #[cfg(not(ringpool_loom))]
 pub mod pipe;
+#[cfg(not(ringpool_loom))]
+mod placement;
 #[cfg(not(ringpool_loom))]
 mod pool;
 #[cfg(not(ringpool_loom))]
@@ -255,10 +259,12 @@ pub use blocking::spawn_blocking;
 pub use builder::{Builder, Doorbell, Pinning};
 #[cfg(not(ringpool_loom))]
 pub use capabilities::{
-    Capabilities, DoorbellKind, Feature, Limits, MissingOperation, capabilities,
+    Capabilities, DoorbellKind, Feature, Limits, MissingOperation, RingSetup, capabilities,
 };
 #[cfg(not(ringpool_loom))]
-pub use metrics::RuntimeMetrics;
+pub use metrics::{PoolMetrics, RuntimeMetrics};
+#[cfg(not(ringpool_loom))]
+pub use placement::{PlaceBy, Placement};
 #[cfg(not(ringpool_loom))]
 pub use pool::{BlockingLoad, Pool};
 #[cfg(not(ringpool_loom))]
@@ -266,7 +272,9 @@ pub use ring::SetupError;
 #[cfg(not(ringpool_loom))]
 pub use runtime::{Load, Runtime, current};
 #[cfg(not(ringpool_loom))]
-pub use switch::{SwitchError, SwitchTo, YieldNow, run_on, switch_to, yield_now};
+pub use switch::{
+    BalancePoint, SwitchError, SwitchTo, YieldNow, balance, run_on, switch_to, yield_now,
+};
 #[cfg(not(ringpool_loom))]
 pub use task::{SpawnError, Task, TaskError, spawn, spawn_local, spawn_on};
 

@@ -5,8 +5,8 @@
 //! once it has been served. So a future that is leaked leaves an entry behind and nothing that
 //! dangles, and moving an unpolled or a waiting future is always fine.
 //!
-//! No method of it runs user code: wakers and items are handed out to be dropped after the lock. Only
-//! [`poll_behind`], which takes the lock itself, does, and does it outside.
+//! No method of it runs user code: wakers and items are handed out to be dropped after the lock.
+//! Only [`poll_behind`], which takes the lock itself, does, and does it outside.
 
 use std::task::{Poll, Waker};
 

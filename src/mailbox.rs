@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::context::{self, Local};
 use crate::inbox::{Closed, Inbox, Node, Pushed};
+use crate::metrics::OutsideCounters;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
 use crate::trace::{self, Tap};
@@ -33,6 +34,8 @@ use crate::trace::{self, Tap};
 pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox,
     pub(crate) gate: BellGate,
+    /// Beside the inbox, whose cache line the sender has in any case.
+    pub(crate) outside: OutsideCounters,
     /// Whether messages to here are noted.
     pub(crate) tap: Tap,
 }
@@ -43,10 +46,12 @@ impl Mailbox {
     /// A closed mailbox that nobody else owns.
     pub(crate) fn acquire() -> &'static Self {
         let reused = unpoisoned(UNUSED.lock()).pop();
-        reused.unwrap_or_else(|| {
-            let (inbox, gate, tap) = (Inbox::new(), BellGate::new(), Tap::new());
-            Box::leak(Box::new(Self { inbox, gate, tap }))
-        })
+        if let Some(mailbox) = reused {
+            mailbox.outside.reset();
+            return mailbox;
+        }
+        let (inbox, gate, outside) = (Inbox::new(), BellGate::new(), OutsideCounters::default());
+        Box::leak(Box::new(Self { inbox, gate, outside, tap: Tap::new() }))
     }
 
     /// The owner is gone, and the last handle with it.
@@ -64,16 +69,32 @@ impl Mailbox {
         if self.tap.is_on() {
             trace::sent(self, node);
         }
-        // SAFETY: the caller's promise.
-        let pushed = unsafe { self.inbox.push(node) }?;
-        context::with(|sender| {
-            sender.inspect(|sender| sender.counters().messages_sent.add(1));
+        // Before it is there, so that nobody receives what nobody has sent.
+        context::with(|sender| match sender {
+            Some(sender) => sender.counters().messages_sent.add(1),
+            None => self.outside.messages.add(1),
         });
-        match pushed {
-            Pushed::Quiet => {}
-            Pushed::RingTheBell => doorbell::ring(self),
+        // SAFETY: the caller's promise.
+        match unsafe { self.inbox.push(node) } {
+            Ok(Pushed::Quiet) => Ok(()),
+            Ok(Pushed::RingTheBell) => {
+                doorbell::ring(self);
+                Ok(())
+            }
+            Err(Closed) => {
+                self.count_refused();
+                Err(Closed)
+            }
         }
-        Ok(())
+    }
+
+    /// A message that was counted as sent came back.
+    #[cold]
+    fn count_refused(&self) {
+        context::with(|sender| match sender {
+            Some(sender) => sender.counters().messages_sent.subtract(1),
+            None => self.outside.messages.subtract(1),
+        });
     }
 }
 

@@ -1,9 +1,10 @@
 //! A pool: start its rings, place tasks on them, stop them in order.
 
 use std::future::Future;
+use std::hash::Hash;
 use std::io;
 use std::panic::{Location, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,9 +15,11 @@ use crate::blocking::BlockingPool;
 use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
 use crate::context;
+use crate::metrics::PoolMetrics;
+use crate::placement::{Placement, by_key};
 use crate::primitives::unpoisoned;
 use crate::runtime::{Runtime, deadline_after};
-use crate::task::{self, SpawnError, Task, TaskError, block_on_thread};
+use crate::task::{self, Birth, SpawnError, Task, TaskError, block_on_thread};
 
 /// How long dropping a pool waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +49,7 @@ pub struct Pool {
     /// Disconnected when the last ring's thread has ended.
     all_ended: Receiver<()>,
     blocking: Arc<BlockingPool>,
+    placement: Placement,
     next: AtomicUsize,
 }
 
@@ -70,9 +74,13 @@ impl Pool {
     }
 
     /// A pool that has no ring yet.
-    pub(crate) fn empty(all_ended: Receiver<()>, blocking: Arc<BlockingPool>) -> Self {
+    pub(crate) fn empty(
+        all_ended: Receiver<()>,
+        blocking: Arc<BlockingPool>,
+        placement: Placement,
+    ) -> Self {
         let (runtimes, threads) = (Vec::new(), Mutex::new(Vec::new()));
-        Self { runtimes, threads, all_ended, blocking, next: AtomicUsize::new(0) }
+        Self { runtimes, threads, all_ended, blocking, placement, next: AtomicUsize::new(0) }
     }
 
     /// One more ring, while the pool is being built.
@@ -105,7 +113,7 @@ impl Pool {
         // SAFETY: what the future borrows outlives this call, and this call outlives the future:
         // it goes on only when the task is complete, and nothing in between can unwind. Future and
         // output are `Send`. `self` holds a handle of the ring.
-        let task = unsafe { task::send_unchecked(mailbox, None, Location::caller(), future) };
+        let task = unsafe { task::send_unchecked(mailbox, Birth::staying(), future) };
         let mut task = match task {
             Ok(task) => task,
             Err(SpawnError(_)) => panic!("`block_on` on a pool that has been shut down"),
@@ -119,18 +127,47 @@ impl Pool {
         }
     }
 
-    /// Spawns a task on one of the rings, in turn.
+    /// Spawns a task where [`Builder::placement`] says: by default on the calling thread's ring,
+    /// from other threads on each ring in turn.
     ///
-    /// If the pool has been shut down, the task ends as cancelled at once.
+    /// Another ring may [take it over](crate::Balance). If the pool has been shut down, the task
+    /// ends as cancelled at once.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        // Ordering: Relaxed: a counter.
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        task::spawn_on(&self.runtimes[turn % self.runtimes.len()], future)
+        let runtime = self.placement.choose(&self.runtimes, &self.next);
+        let mut birth = Birth::staying();
+        if !self.placement.is_binding() {
+            birth.mobility = runtime.shared().balance.mobility();
+        }
+        task::spawn_or_end(runtime, birth, future)
+    }
+
+    /// Spawns a task on the ring that all tasks of this key are spawned on, where it stays unless
+    /// it switches: what they share is touched by one thread.
+    ///
+    /// If the pool has been shut down, the task ends as cancelled at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = ringpool::Pool::new(2);
+    /// let ring_of = |user: &str| pool.spawn_by_key(user, async { ringpool::current() }).wait();
+    /// assert_eq!(ring_of("ann")?, ring_of("ann")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_by_key<F>(&self, key: &(impl Hash + ?Sized), future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_on(by_key(&self.runtimes, key), future)
     }
 
     /// Runs `closure` on a thread for blocking work; see [`spawn_blocking`](crate::spawn_blocking).
@@ -212,7 +249,27 @@ impl Pool {
 
     /// Threads for blocking work that there are now, and jobs that wait for one.
     pub fn blocking_load(&self) -> BlockingLoad {
-        BlockingLoad { threads: self.blocking.threads(), queued: self.blocking.queued() }
+        self.blocking.load()
+    }
+
+    /// What its rings have done since they started, and how things stand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = ringpool::Pool::new(2);
+    /// pool.spawn(async { 1 + 1 }).wait()?;
+    /// for (index, ring) in pool.metrics().rings.iter().enumerate() {
+    ///     println!("ring {index}: {} polls, {} messages", ring.polls, ring.messages_received);
+    /// }
+    /// assert_eq!(pool.metrics().tasks_spawned(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> PoolMetrics {
+        let rings = self.runtimes.iter().map(Runtime::metrics).collect();
+        PoolMetrics::new(rings, self.blocking_load())
     }
 
     /// Cancels every task, waits until the kernel has given back all operations, and joins the
@@ -273,7 +330,7 @@ impl Drop for Pool {
 }
 
 /// What the threads for blocking work have to do; see [`Pool::blocking_load`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlockingLoad {
     /// Threads there are, busy or idle.

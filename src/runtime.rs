@@ -8,14 +8,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::balance::Balance;
+use crate::balance::board::Board;
+use crate::balance::policy::PATIENCE_NS;
+use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
+use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
-use crate::metrics::{Counters, RuntimeMetrics};
+use crate::metrics::{self, Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
-use crate::task::{self, SpawnError, Task};
+use crate::ring::doorbell;
+use crate::task::header::Header;
+use crate::task::{self, Birth, SpawnError, Task};
 use crate::time::since_start_ns;
 
 /// What a ring's thread and all its handles share.
@@ -26,6 +33,15 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) blocking: Arc<BlockingPool>,
     started: Instant,
+    /// What the rings of the pool know of each other.
+    pub(crate) board: Arc<Board>,
+    /// What this ring has laid out for the others.
+    pub(crate) shelf: Shelf<Header>,
+    /// Whether tasks that may move are spawned here.
+    pub(crate) balance: Balance,
+    invite_node: Node,
+    /// The node of the invitation is under way.
+    is_invited: AtomicBool,
     stop_node: Node,
     stop_requested: AtomicBool,
     /// Until when the ring may take to stop.
@@ -44,8 +60,18 @@ pub(crate) struct FileDoor {
 }
 
 impl Shared {
-    pub(crate) fn new(index: usize, core: Option<usize>, blocking: Arc<BlockingPool>) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        core: Option<usize>,
+        blocking: Arc<BlockingPool>,
+        (balance, board): (Balance, Arc<Board>),
+    ) -> Self {
         Self {
+            board,
+            balance,
+            shelf: Shelf::new(),
+            invite_node: Node::new(deliver_invitation),
+            is_invited: AtomicBool::new(false),
             mailbox: Mailbox::acquire(),
             index,
             core,
@@ -69,6 +95,16 @@ impl Shared {
             // SAFETY: the thread holds an `Arc` of us until it has closed its inbox, and the node
             // is sent once. A closed inbox has stopped already.
             let _ = unsafe { self.mailbox.send(NonNull::from(&self.stop_node)) };
+        }
+    }
+
+    /// Wakes the ring, for which there is something to take.
+    pub(crate) fn invite(&self) {
+        // Ordering: Acquire, partner of the Release in `deliver_invitation`: the node is free.
+        if !self.is_invited.swap(true, Ordering::Acquire) {
+            // SAFETY: the thread holds an `Arc` of us until it has closed its inbox, and the node
+            // is in no inbox. A closed inbox needs no invitation.
+            let _ = unsafe { self.mailbox.send(NonNull::from(&self.invite_node)) };
         }
     }
 
@@ -104,6 +140,20 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.mailbox.give_back();
     }
+}
+
+/// An invitation came out of our inbox: the loop looks around by itself when it has nothing to do.
+///
+/// # Safety
+///
+/// Safe anywhere, in fact; it is one of the functions given to `Node::new`.
+unsafe fn deliver_invitation(_: NonNull<Node>) {
+    context::with(|local| {
+        let local = local.expect("messages are delivered on a ring's thread");
+        // Ordering: Release, partner of the Acquire in `invite`: we are done with the node.
+        local.shared.is_invited.store(false, Ordering::Release);
+        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
+    });
 }
 
 /// The stop message came out of our inbox: the loop sees the flag.
@@ -183,7 +233,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        task::send_new(self, None, Location::caller(), future)
+        task::send_new(self, Birth::staying(), future)
     }
 
     /// Runs `closure` on a thread for blocking work; see [`spawn_blocking`](crate::spawn_blocking).
@@ -201,6 +251,27 @@ impl Runtime {
         self.shared.is_stopped()
     }
 
+    /// By which means the calling thread would wake this ring if it slept; `None` once it has
+    /// stopped.
+    ///
+    /// What the ring's builder was told decides, and what the kernel has; a ring that a message has
+    /// failed to reach is woken by its eventfd from then on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::{Doorbell, DoorbellKind, Pool};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let pool = Pool::builder().threads(1).doorbell(Doorbell::EventFd).build()?;
+    /// assert_eq!(pool.runtime(0).doorbell(), Some(DoorbellKind::EventFd));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn doorbell(&self) -> Option<DoorbellKind> {
+        doorbell::kind(self.mailbox())
+    }
+
     /// What the ring has to do, as it last said: it says so once a turn of its loop.
     pub fn load(&self) -> Load {
         let counters = &self.shared.counters;
@@ -212,9 +283,18 @@ impl Runtime {
         }
     }
 
-    /// What the ring has done since it started.
+    /// What the ring has done since it started, and how things stand.
+    ///
+    /// On the ring's own thread the numbers are exact; see
+    /// [what adds up](crate::metrics#what-adds-up).
     pub fn metrics(&self) -> RuntimeMetrics {
-        self.shared.counters.read(self.shared.started.elapsed())
+        if is_current(self) {
+            context::with(|local| {
+                local.inspect(|local| metrics::publish(local));
+            });
+        }
+        let Shared { counters, mailbox, started, .. } = &*self.shared;
+        counters.read(&mailbox.outside, started.elapsed())
     }
 }
 

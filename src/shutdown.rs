@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::Local;
 use crate::op::cell;
-use crate::task::run;
+use crate::task::{run, shed};
 use crate::time::{since_start_ns, timer};
 use crate::worker::Worker;
 
@@ -19,6 +19,7 @@ impl Worker<'_> {
     pub(crate) fn stop(&mut self) {
         let local = self.local;
         local.stopping.set(true);
+        shed::gather(local);
         run::cancel_all(local);
         let mut told_kernel: Option<Instant> = None;
         // One pass at least, also if there is no time: the kernel has been told then.
@@ -61,10 +62,7 @@ impl Worker<'_> {
     /// Takes the last messages, and lets nobody send another.
     fn close(&mut self) {
         let local = self.local;
-        for message in local.mailbox.inbox.close() {
-            local.trace.delivered(&message);
-            message.deliver();
-        }
+        self.deliver(local.mailbox.inbox.close());
         if local.ring.borrow().in_flight() > 0 {
             self.leak_operations();
         }

@@ -10,8 +10,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::{error, fmt, io};
 
+use crate::context;
 use crate::runtime::{Runtime, current, is_current};
 use crate::task;
+use crate::task::shed::has_work;
 
 /// Moves the calling task to the ring of `runtime`; what follows runs there.
 ///
@@ -164,6 +166,72 @@ pub async fn run_on<F: Future>(runtime: &Runtime, future: F) -> Result<F::Output
 /// ```
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
+}
+
+/// Lets the others of this ring run if any of them waits; costs next to nothing if none does.
+///
+/// For code that computes for long: between two of these nothing else happens on its ring. A task
+/// that others wait behind goes to the end of the line, and with more in that line than is run
+/// soon, idle rings [take over](crate::Balance) what may move, this task included.
+///
+/// # Cancel safety
+///
+/// Nothing can be lost.
+///
+/// # Examples
+///
+/// ```
+/// let pool = ringpool::Pool::new(2);
+/// pool.block_on(async {
+///     let mut sum = 0u64;
+///     for number in 0..100_000u64 {
+///         sum += number;
+///         if number % 1_000 == 0 {
+///             ringpool::balance().await;
+///         }
+///     }
+///     assert_eq!(sum, 4_999_950_000);
+/// });
+/// ```
+pub fn balance() -> BalancePoint {
+    BalancePoint { yielded: false }
+}
+
+/// A future that is ready when those have run that waited; made by [`balance`].
+#[derive(Debug)]
+#[must_use = "it lets others run only if it is awaited"]
+pub struct BalancePoint {
+    yielded: bool,
+}
+
+impl Future for BalancePoint {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded || !somebody_waits() {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        context::with(|local| {
+            local.inspect(|local| local.ends_turn.set(true));
+        });
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Whether anything would happen on the calling thread's ring if its task let it.
+fn somebody_waits() -> bool {
+    context::with(|local| {
+        local.is_some_and(|local| {
+            has_work(local)
+                || local.mailbox.inbox.has_messages()
+                || local.ring.borrow_mut().needs_enter()
+                || local.ring.borrow_mut().has_completions()
+                || local.has_due_timer()
+        })
+    })
 }
 
 /// A future that is ready the second time it is polled; made by [`yield_now`].

@@ -16,7 +16,8 @@ use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::shutdown;
 use crate::sleep::SpinPolicy;
-use crate::task::queue::{LiveTasks, ReadyQueue};
+use crate::task::queue::LiveTasks;
+use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
 use crate::trace::Tracer;
 use crate::worker::Worker;
@@ -27,6 +28,10 @@ pub(crate) struct ThreadOptions {
     pub(crate) ring: RingOptions,
     pub(crate) spin_before_sleep: Duration,
     pub(crate) doorbell: Doorbell,
+    /// See [`Local::peers`].
+    pub(crate) peers: Arc<[Arc<Shared>]>,
+    /// What a ring runs within this time it does not give to others.
+    pub(crate) soon_ns: u64,
     pub(crate) on_start: Option<Hook>,
     pub(crate) on_stop: Option<Hook>,
     /// Told once whether the ring works.
@@ -109,11 +114,14 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
     let local = Local {
         mailbox: shared.mailbox,
         shared: shared.clone(),
-        ready: ReadyQueue::default(),
+        peers: options.peers.clone(),
+        ready: Ready::new(options.peers.len() > 1, options.soon_ns),
         live: LiveTasks::default(),
         ring: RefCell::new(ring),
         timers: RefCell::new(TimerHeap::default()),
         current: Cell::new(None),
+        ends_turn: Cell::new(false),
+        look_again_ns: Cell::new(0),
         stopping: Cell::new(false),
         trace: Tracer::default(),
     };

@@ -6,9 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::context::Local;
+use crate::inbox::Batch;
+use crate::metrics;
 use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
-use crate::task::run;
+use crate::task::turn::Turn;
+use crate::task::{run, shed};
 use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
@@ -51,28 +54,31 @@ impl Worker<'_> {
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if self.local.ready.is_empty() { self.idle() } else { self.submit_and_reap() }
+        if shed::has_work(self.local) { self.submit_and_reap() } else { self.idle() }
     }
 
     /// Takes what others sent.
     #[inline]
     pub(crate) fn take_messages(&self) {
-        let mut count = 0;
-        for message in self.local.mailbox.inbox.take_all() {
+        self.deliver(self.local.mailbox.inbox.take_all());
+    }
+
+    #[inline]
+    pub(crate) fn deliver(&self, messages: Batch) {
+        for message in messages {
+            // First: what it does may be seen elsewhere.
+            self.local.counters().messages_received.add(1);
             self.local.trace.delivered(&message);
             message.deliver();
-            count += 1;
-        }
-        if count > 0 {
-            self.local.counters().messages_received.add(count);
         }
     }
 
     /// Runs ready tasks, so many that the ring does not wait for long.
     #[inline]
     pub(crate) fn run_tasks(&self) {
+        let mut turn = Turn::begin(self.local);
         for _ in 0..POLLS_PER_TURN {
-            if !run::run_next(self.local) {
+            if !run::run_next(self.local) || turn.polled(self.local) {
                 return;
             }
         }
@@ -132,6 +138,10 @@ impl Worker<'_> {
 
     /// Nothing is ready: waits awake for a while if that pays, and then asleep.
     fn idle(&mut self) -> io::Result<()> {
+        if shed::take_offer(self.local) {
+            // There is always more to take, perhaps; what was asked of the kernel shall not wait.
+            return self.submit_and_reap();
+        }
         let spin_ns = self.spin.limit_ns();
         if spin_ns > 0 || self.completes_at_once {
             // A call that does not wait needs no clock, and no word to those who might wake us.
@@ -147,7 +157,12 @@ impl Worker<'_> {
         if spin_ns > 0 && self.look_on(spin_ns) {
             return Ok(());
         }
-        if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) }
+        if !shed::fall_idle(self.local) {
+            return Ok(());
+        }
+        let slept = if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) };
+        shed::wake_up(self.local);
+        slept
     }
 
     /// Waits awake until something comes; says whether it did.
@@ -168,7 +183,7 @@ impl Worker<'_> {
                 counters.spins_paid.add(1);
                 break true;
             }
-            if self.local.ring.borrow_mut().has_completions() {
+            if self.local.ring.borrow_mut().has_completions() || shed::has_offer(self.local) {
                 break true;
             }
             looks += 1;
@@ -176,6 +191,7 @@ impl Worker<'_> {
                 now_ns = since_start_ns(Instant::now());
                 if now_ns >= end_ns {
                     self.spin.in_vain();
+                    counters.spins_in_vain.add(1);
                     break false;
                 }
                 if now_ns - started_ns >= AWAKE_ALONE_NS {
@@ -196,12 +212,14 @@ impl Worker<'_> {
         let local = self.local;
         let slept_from = Instant::now();
         let slept_from_ns = since_start_ns(slept_from);
-        let limit = local
-            .timers
-            .borrow()
-            .next_deadline_ns()
-            .map(|deadline_ns| Duration::from_nanos(deadline_ns.saturating_sub(slept_from_ns)));
-        local.counters().asleep_since_ns.set(slept_from_ns.max(1));
+        let deadline_ns = local.timers.borrow().next_deadline_ns().into_iter();
+        // We have just looked; once that time has passed no other look is needed.
+        let look_again_ns = local.look_again_ns.get();
+        let limit = deadline_ns
+            .chain((look_again_ns > slept_from_ns).then_some(look_again_ns))
+            .min()
+            .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
+        local.counters().asleep.begin(slept_from_ns);
         local.trace.sleep_begins();
         let waited = {
             let mut ring = local.ring.borrow_mut();
@@ -211,9 +229,8 @@ impl Worker<'_> {
         local.trace.ends(false);
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
-        local.counters().asleep_since_ns.set(0);
+        local.counters().asleep.end(slept_from_ns + slept_ns);
         local.counters().sleeps.add(1);
-        local.counters().idle_ns.add(slept_ns);
         self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {
             self.spin.woken_by_message(slept_ns);
@@ -224,11 +241,6 @@ impl Worker<'_> {
 
     /// Says how things stand, for those who ask for the load.
     pub(crate) fn publish(&self) {
-        let counters = self.local.counters();
-        counters.tasks_ready.set(self.local.ready.len() as u64);
-        counters.timers.set(self.local.timers.borrow().len() as u64);
-        let ring = self.local.ring.borrow();
-        counters.operations_in_flight.set(ring.in_flight() as u64);
-        counters.enters.set(ring.enters());
+        metrics::publish(self.local);
     }
 }

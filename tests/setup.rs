@@ -4,6 +4,9 @@
 //! under strace, which lets system calls fail, or with limits and seccomp filters it puts on
 //! itself.
 
+#[path = "common/situation.rs"]
+mod situation;
+
 use std::env;
 use std::fs;
 use std::io;
@@ -213,20 +216,11 @@ fn enter_situation(situation: &str) {
 
 /// Gives the descriptors back that a process needs to end in good order.
 fn leave_situation() {
-    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: getrlimit(2) writes one rlimit, and the local has room for it.
-    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limits) };
-    limit(libc::RLIMIT_NOFILE, limits.rlim_max);
+    situation::lift(libc::RLIMIT_NOFILE).expect("a limit can be lifted");
 }
 
-/// Sets the limit that is in force, and leaves the one up to which it may be raised.
 fn limit(resource: libc::__rlimit_resource_t, value: u64) {
-    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: getrlimit(2) writes one rlimit, and the local has room for it.
-    assert_eq!(unsafe { libc::getrlimit(resource, &mut limits) }, 0);
-    limits.rlim_cur = value;
-    // SAFETY: setrlimit(2) reads one rlimit from a live local.
-    assert_eq!(unsafe { libc::setrlimit(resource, &limits) }, 0);
+    situation::limit(resource, value).expect("a limit can be set");
 }
 
 /// Gives up what root may do beyond the limits; others have nothing to give up.
@@ -241,40 +235,6 @@ fn become_nobody() {
 
 /// Lets the calls fail with `errno`, for this thread and those it starts: all calls of a number,
 /// or only those whose second argument is the one given.
-fn filter(calls: &[(libc::c_long, Option<u32>)], errno: i32) {
-    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    /// Where `seccomp_data` holds the number of the call and the low half of its second argument.
-    const NUMBER: u32 = 0;
-    const SECOND: u32 = 24 + if cfg!(target_endian = "big") { 4 } else { 0 };
-
-    let step = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
-    let unless_equal =
-        |k, skipped| libc::sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: skipped, k };
-    let mut program = Vec::new();
-    for (number, second) in calls {
-        let number = u32::try_from(*number).expect("numbers of calls are small");
-        program.push(step(LOAD, NUMBER));
-        program.push(unless_equal(number, if second.is_some() { 3 } else { 1 }));
-        if let Some(second) = second {
-            program.push(step(LOAD, SECOND));
-            program.push(unless_equal(*second, 1));
-        }
-        program.push(step(RETURN, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()));
-    }
-    program.push(step(RETURN, libc::SECCOMP_RET_ALLOW));
-    install(&mut program);
-}
-
-fn install(program: &mut [libc::sock_filter]) {
-    let len = u16::try_from(program.len()).expect("a short program");
-    let program = libc::sock_fprog { len, filter: program.as_mut_ptr() };
-    // SAFETY: this call takes numbers only.
-    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
-    // SAFETY: the kernel copies the `len` instructions of the slice, which is alive.
-    let result =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+fn filter(calls: situation::Calls<'_>, errno: i32) {
+    situation::install(&mut situation::filter(calls, errno)).expect("a filter can be installed");
 }

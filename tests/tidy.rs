@@ -26,6 +26,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "src/inbox_models.rs",
     "src/completion.rs",
     "src/completion_models.rs",
+    "src/balance/giving_models.rs",
     // One pointer a thread.
     "src/context.rs",
     // The stop message, and a future that borrows from the caller of `block_on`.
@@ -51,11 +52,13 @@ const UNSAFE_ALLOWED: &[&str] = &[
     // Locks show what they guard.
     "src/sync/",
     "src/time/",
+    // Two calls that std does not have.
+    "examples/doctor/eventfd.rs",
 ];
 
 /// Files whose atomics only count, so that their ordering needs no reason; elsewhere a counter
 /// is a method of a type whose name has `Counter` in it.
-const COUNTERS: [&str; 1] = ["src/metrics.rs"];
+const COUNTERS: [&str; 1] = ["src/metrics/counter.rs"];
 
 /// How far above an atomic access its reason may stand if not in the same function.
 const ORDERING_REACH_LINES: usize = 12;

@@ -22,8 +22,8 @@ use ringpool::task::{
 };
 use ringpool::time::{Elapsed, Interval, Sleep, Timeout};
 use ringpool::{
-    Builder, Load, Pool, RecvError, RecvTimeoutError, Runtime, RuntimeMetrics, SendError,
-    SendTimeoutError, SpawnError, SwitchError, SwitchTo, Task, TaskError, TryRecvError,
+    Builder, Load, Pool, PoolMetrics, RecvError, RecvTimeoutError, Runtime, RuntimeMetrics,
+    SendError, SendTimeoutError, SpawnError, SwitchError, SwitchTo, Task, TaskError, TryRecvError,
     TrySendError, YieldNow, run_on, spawn_on, switch_to,
 };
 
@@ -73,7 +73,8 @@ fn what_may_change_threads_does_and_nothing_else() {
     send::<Interval>();
     send::<Timeout<std::future::Ready<u8>>>();
     send::<Elapsed>();
-    send::<(Load, RuntimeMetrics, TaskId)>();
+    send::<(Load, RuntimeMetrics, PoolMetrics, TaskId)>();
+    sync::<(RuntimeMetrics, PoolMetrics)>();
     send::<(AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice<Vec<u8>>)>();
     sync::<(AlignedBuf, RegisteredBuffer, RegisteredBuffers, Slice<Vec<u8>>)>();
     send::<Op<ReadFixed>>();

@@ -15,7 +15,7 @@ use futures::future::{join, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use ringpool::op::nop;
 use ringpool::time::sleep;
-use ringpool::{Pool, spawn, spawn_on, switch_to, yield_now};
+use ringpool::{Doorbell, DoorbellKind, Pool, spawn, spawn_on, switch_to, yield_now};
 
 /// A task that is polled until it has seen `rounds` numbers, and tells each one it sees.
 struct Numbers {
@@ -315,4 +315,25 @@ fn a_task_woken_while_it_runs_is_polled_again_once() {
         counts.get()
     });
     assert_eq!(task.wait().unwrap(), 2);
+}
+
+#[test]
+fn a_ring_says_by_what_it_is_woken_until_it_has_stopped() {
+    let _limit = limit();
+    let told = ringpool::capabilities();
+    for (doorbell, has_messages) in [(Doorbell::EventFd, false), (Doorbell::MsgRing, true)] {
+        let pool = Pool::builder().threads(2).doorbell(doorbell).build().unwrap();
+        let ring = pool.runtime(1);
+        let from_ring = pool.block_on(async { ring.doorbell() });
+        let from_thread = ring.doorbell();
+        if has_messages {
+            assert_eq!(from_ring, Some(DoorbellKind::RingMessage));
+            assert_eq!(from_thread, told.doorbell_from_threads);
+        } else {
+            assert_eq!(from_ring, Some(DoorbellKind::EventFd));
+            assert_eq!(from_thread, Some(DoorbellKind::EventFd));
+        }
+        shut_down(&pool);
+        assert_eq!(ring.doorbell(), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! `timeline [FILE]`: runs a skewed load where it is born and placed in turn, and draws both.
+//! `timeline [FILE]`: runs a skewed load without and with balancing, and draws what the rings did.
 //!
 //! Nearly all tasks are born on ring 0. They compute for a while, and let others run three times in
 //! between. What the rings do meanwhile is recorded as `Pool::trace` does it, and the picture is
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io, process, thread};
 
 use picture::{Poll, Run};
-use ringpool::{Pool, Runtime, Task, spawn, task, yield_now};
+use ringpool::{Balance, Pool, Task, task, yield_now};
 use serde_json::Value;
 
 /// How many tasks are born on ring 0, and how many on each of the others.
@@ -54,14 +54,10 @@ async fn work(rounds: u64) {
 }
 
 /// Bears the tasks of ring `birth`, and waits for them.
-async fn bear(birth: usize, rings: Vec<Runtime>, rounds: u64, is_balanced: bool) -> io::Result<()> {
-    let tasks: Vec<Task<()>> = (0..TASKS[birth.min(1)])
-        .map(|number| {
-            let named = task::Builder::new().name(format!("born on {birth}"));
-            let place = if is_balanced { (birth + number) % rings.len() } else { birth };
-            named.spawn_on(&rings[place], work(rounds))
-        })
-        .collect();
+async fn bear(birth: usize, rounds: u64) -> io::Result<()> {
+    let named = || task::Builder::new().name(format!("born on {birth}"));
+    let tasks = (0..TASKS[birth.min(1)]).map(|_| named().spawn(work(rounds)));
+    let tasks: Vec<Task<()>> = tasks.collect();
     for task in tasks {
         task.await?;
     }
@@ -69,20 +65,15 @@ async fn bear(birth: usize, rings: Vec<Runtime>, rounds: u64, is_balanced: bool)
 }
 
 /// Runs the load, and gives the polls of its tasks.
-fn run(title: &str, rings: usize, rounds: u64, is_balanced: bool) -> io::Result<Run> {
-    let pool = Pool::new(rings);
+fn run(title: &str, rings: usize, rounds: u64, balance: Balance) -> io::Result<Run> {
+    let pool = Pool::builder().threads(rings).balance(balance).build()?;
     let path = env::temp_dir().join(format!("ringpool-timeline-{}.json", process::id()));
     let recording = pool.start_trace(EVENTS_MAX)?;
-    pool.block_on(async {
-        let bear = |birth| bear(birth, pool.runtimes().to_vec(), rounds, is_balanced);
-        let others = pool.runtimes().iter().enumerate().skip(1);
-        let others: Vec<_> = others.map(|(birth, ring)| ring.spawn(bear(birth))).collect();
-        spawn(bear(0)).await??;
-        for other in others {
-            other.await??;
-        }
-        io::Result::Ok(())
-    })?;
+    let births = pool.runtimes().iter().enumerate();
+    let births: Vec<_> = births.map(|(birth, ring)| ring.spawn(bear(birth, rounds))).collect();
+    for tasks in births {
+        tasks.wait()??;
+    }
     let report = recording.write(&path)?;
     let polls = polls_of(&path);
     fs::remove_file(&path)?;
@@ -114,16 +105,16 @@ fn polls_of(path: &Path) -> io::Result<Vec<Poll>> {
 fn main() -> io::Result<()> {
     let rings = thread::available_parallelism()?.get().clamp(2, 8);
     let rounds = calibrate();
-    let shortest = |title, is_balanced| {
-        let mut best = run(title, rings, rounds, is_balanced)?;
+    let shortest = |title, balance| {
+        let mut best = run(title, rings, rounds, balance)?;
         for _ in 1..TRIES {
-            best = best.shorter(run(title, rings, rounds, is_balanced)?);
+            best = best.shorter(run(title, rings, rounds, balance)?);
         }
         io::Result::Ok(best)
     };
     let runs = [
-        shortest("Each task on the ring where it was born", false)?,
-        shortest("Tasks placed in turn", true)?,
+        shortest("Without balancing", Balance::Manual)?,
+        shortest("With balancing", Balance::Shed)?,
     ];
     runs.iter().for_each(|run| eprintln!("{run}"));
     let svg = picture::draw(&runs);

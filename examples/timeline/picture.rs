@@ -148,10 +148,8 @@ fn lanes(svg: &mut String, run: &Run, top: f64, scale: f64) {
     for stretch in &run.stretches {
         let (x, y) = (LEFT + stretch.start_us * scale, lane_top(stretch.ring));
         let (width, colour) = (stretch.length_us * scale, COLOURS[stretch.birth % COLOURS.len()]);
-        let _ = writeln!(
-            svg,
-            "<rect x=\"{x:.2}\" y=\"{y}\" width=\"{width:.2}\" height=\"{LANE}\" fill=\"{colour}\"/>"
-        );
+        let place = format!("x=\"{x:.2}\" y=\"{y}\" width=\"{width:.2}\" height=\"{LANE}\"");
+        let _ = writeln!(svg, "<rect {place} fill=\"{colour}\"/>");
     }
     let (x, y) = (LEFT + run.span_us * scale, lane_top(0) - 4.0);
     let bottom = lane_top(run.rings) - 4.0;

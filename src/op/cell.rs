@@ -67,6 +67,8 @@ pub(crate) struct CellHeader {
     is_over: Cell<bool>,
     /// The kernel has not given it back in time: the memory is never freed.
     is_leaked: Cell<bool>,
+    /// What the kernel was asked for. Written once, before the entry is submitted.
+    opcode: Cell<u8>,
 }
 
 // SAFETY: the plain cells are touched by one thread at a time, as their documentation says.
@@ -85,7 +87,20 @@ impl CellHeader {
             orphan: Cell::new(None),
             is_over: Cell::new(false),
             is_leaked: Cell::new(false),
+            opcode: Cell::new(0),
         }
+    }
+
+    /// Its entry is made, and nobody else knows the cell yet.
+    #[inline]
+    pub(crate) fn set_opcode(&self, opcode: u8) {
+        self.opcode.set(opcode);
+    }
+
+    /// The operation's code, once its entry is made; a timer has none.
+    #[inline]
+    pub(crate) fn opcode(&self) -> u8 {
+        self.opcode.get()
     }
 
     /// Whether it may have several completions that somebody waits for.

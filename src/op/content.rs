@@ -52,6 +52,12 @@ impl<C> Fresh<C> {
     }
 
     #[inline]
+    pub(super) fn header(&self) -> &CellHeader {
+        // SAFETY: nobody else knows the cell.
+        unsafe { self.cell.as_ref() }
+    }
+
+    #[inline]
     pub(super) fn content(&mut self) -> &mut C {
         // SAFETY: nobody else knows the cell.
         unsafe { &mut *content_of::<C>(self.cell) }

@@ -16,7 +16,7 @@ use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
 use crate::foreign::shielded;
-use crate::ring::unsupported;
+use crate::ring::{family_of, unsupported};
 use crate::stop::{self, Seen, Watch, cancelled};
 
 /// A future that the kernel completes.
@@ -179,7 +179,7 @@ impl<O: Operation> Op<O> {
                 let is_drained = self.is_drained();
                 let Some(entry) = self.make_entry(local, cx) else { return };
                 self.begin();
-                local.counters().operations_started.add(1);
+                count_started(local, &entry);
                 let mut ring = local.ring.borrow_mut();
                 if is_drained {
                     // SAFETY: as below.
@@ -317,6 +317,7 @@ pub(super) fn entry_of<C>(
     let mut start = Start::new(local, flags);
     // The user's code, if the buffer is of a type of the user's.
     let entry = check_opcode(local, make(fresh.content(), &mut start)?)?;
+    fresh.header().set_opcode(entry.get_opcode() as u8);
     Ok(entry.flags(start.flags()).user_data(user_data_of(fresh.cell())))
 }
 
@@ -329,6 +330,12 @@ fn check_opcode(local: &Local, entry: squeue::Entry) -> io::Result<squeue::Entry
     } else {
         Err(unsupported(opcode))
     }
+}
+
+/// The entry is about to be submitted.
+#[inline]
+pub(super) fn count_started(local: &Local, entry: &squeue::Entry) {
+    local.counters().operations.start(family_of(entry.get_opcode() as u8));
 }
 
 #[inline]

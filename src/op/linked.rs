@@ -11,7 +11,7 @@ use std::{fmt, io};
 
 use io_uring::squeue;
 
-use super::future::{LATE, not_on_a_ring};
+use super::future::{LATE, count_started, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
 use crate::stop::{self, cancelled};
@@ -142,7 +142,7 @@ fn try_start(
         return Err(&cancelled);
     }
     members.iter_mut().for_each(|member| member.begin());
-    local.counters().operations_started.add(count as u64);
+    batch.entries.iter().for_each(|entry| count_started(local, entry));
     // SAFETY: each operation keeps what its entry points to, in the cell that its user data names,
     // which stays until its completion has been reaped.
     unsafe { local.ring.borrow_mut().start_together(batch.entries, batch.is_drained) };

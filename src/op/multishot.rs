@@ -42,7 +42,7 @@ use io_uring::{cqueue, squeue};
 use super::Start;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{entry_of, into_result, not_on_a_ring, stop};
+use super::future::{count_started, entry_of, into_result, not_on_a_ring, stop};
 use super::shots::Shots;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
@@ -298,7 +298,7 @@ impl<M: MultishotOperation> Multishot<M> {
             match entry_of(local, &mut fresh, flags, |armed, start| armed.operation.entry(start)) {
                 Ok(entry) => {
                     self.state = State::Armed(fresh.into_started());
-                    local.counters().operations_started.add(1);
+                    count_started(local, &entry);
                     // SAFETY: the operation keeps what the entry points to, in the cell that its
                     // user data names, which stays until its last completion has been reaped.
                     unsafe { local.ring.borrow_mut().start(entry) };

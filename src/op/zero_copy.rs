@@ -26,7 +26,7 @@ use io_uring::{cqueue, squeue};
 
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
-use super::future::{entry_of, into_result, not_on_a_ring};
+use super::future::{count_started, entry_of, into_result, not_on_a_ring};
 use super::{Returning, Start};
 use crate::buf::BufError;
 use crate::completion::Outcome;
@@ -208,7 +208,7 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
         match entry_of(local, &mut fresh, flags, make) {
             Ok(entry) => {
                 let started = fresh.into_started();
-                local.counters().operations_started.add(1);
+                count_started(local, &entry);
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
                 // data names, which stays until its last completion has been reaped.
                 unsafe { local.ring.borrow_mut().start(entry) };

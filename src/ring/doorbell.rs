@@ -11,7 +11,9 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
+use super::setup::diagnose;
 use super::{UserData, sync_message};
+use crate::capabilities::DoorbellKind;
 use crate::context;
 use crate::mailbox::{Mailbox, OpenBell};
 
@@ -22,27 +24,37 @@ pub(crate) fn ring(mailbox: &'static Mailbox) {
     crate::shuttle_runs::ring_bell(mailbox);
     // A closed gate: the ring has stopped, and dealt with all its messages.
     let Some(bell) = mailbox.gate.enter() else { return };
+    count_rung(mailbox);
     let rung = match bell.ring_fd {
         Some(ring_fd) => context::with(|local| match local {
             // What a message came to is learnt from the ring, and nobody may be there to learn it.
             Some(local) if local.stopping.get() => false,
-            Some(local) => {
-                local.counters().doorbells_sent.add(1);
-                // No user code runs under a borrow of the ring, so it is free.
-                local.ring.borrow_mut().ring_other(ring_fd, mailbox)
-            }
+            // No user code runs under a borrow of the ring, so it is free.
+            Some(local) => local.ring.borrow_mut().ring_other(ring_fd, mailbox),
             None => sync_message::is_supported() && send_without_ring(ring_fd),
         }),
-        None => {
-            context::with(|local| {
-                local.inspect(|local| local.counters().doorbells_sent.add(1));
-            });
-            false
-        }
+        None => false,
     };
     if !rung {
         write_eventfd(&bell);
     }
+}
+
+/// By which means [`ring`] would wake the ring's thread from here; `None` if it has stopped.
+pub(crate) fn kind(mailbox: &'static Mailbox) -> Option<DoorbellKind> {
+    let takes_messages = mailbox.gate.enter()?.ring_fd.is_some();
+    let means = context::with(|local| match local {
+        Some(local) => (!local.stopping.get()).then_some(DoorbellKind::RingMessage),
+        None => sync_message::is_supported().then_some(DoorbellKind::SyncMessage),
+    });
+    Some(means.filter(|_| takes_messages).unwrap_or(DoorbellKind::EventFd))
+}
+
+fn count_rung(mailbox: &Mailbox) {
+    context::with(|sender| match sender {
+        Some(sender) => sender.counters().doorbells_sent.add(1),
+        None => mailbox.outside.doorbells.add(1),
+    });
 }
 
 /// A message could not be delivered: the eventfd takes over, for this wake and all to come.
@@ -72,7 +84,7 @@ pub(crate) fn new_eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if fd < 0 {
-        return Err(io::Error::last_os_error());
+        return Err(diagnose(io::Error::last_os_error()).into());
     }
     // SAFETY: the kernel has just given us this descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

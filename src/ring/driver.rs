@@ -34,6 +34,8 @@ pub(crate) struct Ring {
     pub(super) draining: Draining,
     /// How often the kernel was entered.
     enters: u64,
+    /// How often completions were reaped while the kernel kept back more.
+    completion_overflows: u64,
     buffer_groups: BufferGroups,
     buffers: BufferTable,
 }
@@ -57,6 +59,7 @@ impl Ring {
             files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
             enters: 0,
+            completion_overflows: 0,
             buffer_groups: BufferGroups::default(),
             buffers: BufferTable::default(),
         }
@@ -77,6 +80,15 @@ impl Ring {
 
     pub(crate) fn enters(&self) -> u64 {
         self.enters
+    }
+
+    pub(crate) fn completion_overflows(&self) -> u64 {
+        self.completion_overflows
+    }
+
+    /// Completions that the kernel had no memory for.
+    pub(crate) fn completions_lost(&mut self) -> u64 {
+        u64::from(self.uring.completion().overflow())
     }
 
     pub(crate) fn fd(&self) -> i32 {
@@ -437,6 +449,9 @@ impl Ring {
 
     /// Copies all completions out of the queue.
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
+        // The loop enters the kernel before, which moves over what there is room for: so the queue
+        // was filled anew.
+        self.completion_overflows += u64::from(self.uring.submission().cq_overflow());
         for entry in self.uring.completion() {
             into.push(Reaped::new(&entry));
         }

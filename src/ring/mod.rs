@@ -27,8 +27,8 @@ pub(crate) use features::Features;
 #[cfg(test)]
 pub(crate) use features::OpSet;
 pub(crate) use operations::missing_from as operations_missing_from;
-pub(crate) use operations::unsupported;
+pub(crate) use operations::{family_of, unsupported};
 pub(crate) use reaped::{Reaped, UserData};
 pub(crate) use registered::RegisteredRing;
-pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open};
+pub(crate) use setup::{IO_WORKERS, OpenRing, RingOptions, open, setup_flags};
 pub use setup_error::SetupError;

@@ -10,6 +10,8 @@ use crate::mailbox::Mailbox;
 use crate::op::cell::{self, CellHeader};
 use crate::wakes::wake;
 
+use super::operations::family_of;
+
 /// What an entry's 64 bits of user data mean. Cells and mailboxes are aligned to 64 bytes and more,
 /// so the low bits tell them apart.
 #[derive(Clone, Copy)]
@@ -128,7 +130,10 @@ impl Done {
         let waker = unsafe { cell::reaped(local, self.cell, self.outcome) };
         if !cqueue::more(self.outcome.flags) {
             local.ring.borrow_mut().ended(self.cell);
-            local.counters().operations_completed.add(1);
+            // SAFETY: it has not been completed, so its cell is there.
+            let opcode = unsafe { self.cell.as_ref() }.opcode();
+            // Before anybody is told.
+            local.counters().operations.complete(family_of(opcode));
             // SAFETY: as above, and the kernel has given the cell back, once.
             unsafe { cell::complete(local, self.cell, self.outcome) };
         }

@@ -73,6 +73,14 @@ impl RingOptions {
         let completions = self.completion_entries.next_power_of_two();
         check("completion_entries", completions, submissions, COMPLETION_ENTRIES_MAX)
     }
+
+    /// What the two queues take: a page for heads and tails, 64 bytes a request and 16 a
+    /// completion.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let submissions = u64::from(self.submission_entries.next_power_of_two());
+        let completions = u64::from(self.completion_entries.next_power_of_two());
+        4096 + 64 * submissions + 16 * completions
+    }
 }
 
 fn check(name: &str, value: u32, least: u32, most: u32) -> io::Result<()> {
@@ -150,7 +158,7 @@ fn builder(options: &RingOptions) -> io_uring::Builder {
 }
 
 /// Finds out what an error of the kernel means here.
-fn diagnose(error: io::Error) -> SetupError {
+pub(super) fn diagnose(error: io::Error) -> SetupError {
     let Some(errno) = error.raw_os_error() else {
         return SetupError::Other(error);
     };
@@ -191,6 +199,12 @@ const STEPS: [Step; 5] = [
         builder.setup_defer_taskrun();
     }),
 ];
+
+/// The flags of a ring that can do this, by their names in the kernel's headers.
+pub(crate) fn setup_flags(features: &Features) -> impl Iterator<Item = &'static str> {
+    let newer = features.no_sqarray.then_some("IORING_SETUP_NO_SQARRAY");
+    STEPS.iter().map(|step| step.part.name).chain(newer)
+}
 
 /// Adds one part of the set-up after the other to a plain ring, and names the first that is
 /// refused; `None` if a plain ring is refused as well, or nothing is.

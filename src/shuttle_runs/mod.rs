@@ -13,6 +13,7 @@ mod groups;
 mod locks;
 mod moves;
 mod rings;
+mod sheds;
 
 pub(crate) use rings::ring_bell;
 

@@ -10,6 +10,8 @@ use crossbeam_channel::bounded;
 use shuttle::thread::{self, JoinHandle, Thread};
 
 use crate::Runtime;
+use crate::balance::Balance;
+use crate::balance::board::Board;
 use crate::blocking::{BlockingOptions, BlockingPool};
 use crate::builder::Doorbell;
 use crate::mailbox::Mailbox;
@@ -40,14 +42,22 @@ pub(super) struct Rings {
 
 impl Rings {
     pub(super) fn new(count: usize) -> Self {
+        Self::with_balance(count, Balance::Manual)
+    }
+
+    pub(super) fn with_balance(count: usize, balance: Balance) -> Self {
         let blocking = Arc::new(BlockingPool::new(BlockingOptions {
             thread_limit: 1,
             keep_alive: Duration::ZERO,
             thread_name: "never-started".to_owned(),
             cores: None,
         }));
-        let start = |index| start(Arc::new(Shared::new(index, None, blocking.clone())));
-        let (runtimes, threads) = (0..count).map(start).unzip();
+        let board = Arc::new(Board::new(count));
+        let new_shared =
+            |index| Arc::new(Shared::new(index, None, blocking.clone(), (balance, board.clone())));
+        let rings: Vec<_> = (0..count).map(new_shared).collect();
+        let peers = if balance == Balance::Shed { rings.clone() } else { Vec::new() }.into();
+        let (runtimes, threads) = rings.into_iter().map(|shared| start(shared, &peers)).unzip();
         Self { runtimes, threads }
     }
 
@@ -71,7 +81,7 @@ impl Rings {
     }
 }
 
-fn start(shared: Arc<Shared>) -> (Runtime, JoinHandle<()>) {
+fn start(shared: Arc<Shared>, peers: &Arc<[Arc<Shared>]>) -> (Runtime, JoinHandle<()>) {
     let runtime = Runtime::new(shared.clone());
     let (ready, begun) = bounded(1);
     let (presence, _ended) = bounded(0);
@@ -80,6 +90,8 @@ fn start(shared: Arc<Shared>) -> (Runtime, JoinHandle<()>) {
         ring: RingOptions { submission_entries: 8, completion_entries: 32, ..Default::default() },
         spin_before_sleep: Duration::ZERO,
         doorbell: Doorbell::Automatic,
+        peers: peers.clone(),
+        soon_ns: 0,
         on_start: None,
         on_stop: None,
         ready,

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
-use super::header::{Birth, Header, Whereabouts};
+use super::header::{Birth, Header, Mobility, Whereabouts};
 use super::state::Release;
 use super::{Task, raw, run};
 
@@ -25,7 +25,7 @@ impl Job {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let birth = Birth { name: None, spawned_at, is_local: false };
+        let birth = Birth { name: None, spawned_at, mobility: Mobility::Staying };
         let task = raw::allocate_closure(closure, birth);
         // SAFETY: just made, so it is ours.
         unsafe { task.as_ref() }.join.retain();

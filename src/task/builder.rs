@@ -4,8 +4,8 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::header::Name;
-use super::spawn::{send_new, spawn_here, stillborn};
+use super::header::{Birth, Name};
+use super::spawn::{may_move, send_new, spawn_here, spawn_or_end, stays};
 use super::{SpawnError, Task};
 use crate::runtime::Runtime;
 
@@ -41,6 +41,11 @@ impl Builder {
         self
     }
 
+    #[track_caller]
+    fn staying(self) -> Birth {
+        Birth { name: self.name, ..Birth::staying() }
+    }
+
     /// See [`spawn`](crate::spawn).
     ///
     /// # Panics
@@ -53,7 +58,7 @@ impl Builder {
         F::Output: Send + 'static,
     {
         // SAFETY: nothing is borrowed.
-        unsafe { spawn_here(self.name, false, Location::caller(), future) }
+        unsafe { spawn_here(self.name, may_move, Location::caller(), future) }
     }
 
     /// See [`spawn_on`](crate::spawn_on).
@@ -63,9 +68,7 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let spawned_at = Location::caller();
-        send_new(runtime, self.name.clone(), spawned_at, future)
-            .unwrap_or_else(|SpawnError(future)| stillborn(self.name, spawned_at, future))
+        spawn_or_end(runtime, self.staying(), future)
     }
 
     /// See [`Runtime::try_spawn`].
@@ -83,7 +86,7 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        send_new(runtime, self.name, Location::caller(), future)
+        send_new(runtime, self.staying(), future)
     }
 
     /// See [`spawn_local`](crate::spawn_local).
@@ -99,6 +102,6 @@ impl Builder {
     {
         // SAFETY: nothing is borrowed; the task stays here, and so does a handle that is not
         // `Send`.
-        unsafe { spawn_here(self.name, true, Location::caller(), future) }
+        unsafe { spawn_here(self.name, stays, Location::caller(), future) }
     }
 }

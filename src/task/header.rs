@@ -59,7 +59,8 @@ pub(super) struct VTable {
 pub(crate) struct Home {
     /// The next task of the ready queue.
     pub(super) next_ready: Cell<Option<NonNull<Header>>>,
-    /// The neighbours in the list of the ring's live tasks.
+    /// The neighbours in the list of the ring's live tasks. On a shelf the first task has the last
+    /// one as its `previous`.
     pub(super) previous: Cell<Option<NonNull<Header>>>,
     pub(super) next: Cell<Option<NonNull<Header>>>,
     /// The waker of a handle that was polled on this very ring.
@@ -74,8 +75,8 @@ pub(crate) struct Home {
     pub(super) references: Cell<i32>,
     /// Operations dropped in flight that the kernel has not given back yet.
     pub(super) orphans: Cell<u32>,
-    /// In the ready queue.
-    pub(super) queued: Cell<bool>,
+    /// When it was made ready, in the order of its ring; zero if it is not in a ready queue.
+    pub(super) turn: Cell<u32>,
     /// Being polled now.
     pub(super) running: Cell<bool>,
     /// Woken while it was being polled.
@@ -84,12 +85,37 @@ pub(crate) struct Home {
     pub(super) complete: Cell<bool>,
     /// Dropped on a cancel, and waiting for its orphans before it says so.
     pub(super) winding_down: Cell<bool>,
-    /// Never leaves its ring: its future is not `Send`.
-    pub(super) is_local: bool,
+    pub(super) mobility: Cell<Mobility>,
+}
+
+/// Who may have a task live on another ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mobility {
+    /// Nobody: its future is not `Send`.
+    Local,
+    /// The task itself: it was put where it is.
+    Staying,
+    /// Its ring too, if that has too much to do. It has not been polled yet, so nobody knows how
+    /// long that takes.
+    Fresh,
+    /// As `Fresh`, and it has been polled.
+    Movable,
+}
+
+impl Mobility {
+    #[inline]
+    pub(super) fn is_movable(self) -> bool {
+        matches!(self, Self::Fresh | Self::Movable)
+    }
 }
 
 impl Home {
-    fn new(is_local: bool) -> Self {
+    #[inline]
+    pub(super) fn is_queued(&self) -> bool {
+        self.turn.get() != 0
+    }
+
+    fn new(mobility: Mobility) -> Self {
         Self {
             next_ready: Cell::new(None),
             previous: Cell::new(None),
@@ -99,12 +125,12 @@ impl Home {
             put_off: Cell::new(0),
             references: Cell::new(0),
             orphans: Cell::new(0),
-            queued: Cell::new(false),
+            turn: Cell::new(0),
             running: Cell::new(false),
             woken: Cell::new(false),
             complete: Cell::new(false),
             winding_down: Cell::new(false),
-            is_local,
+            mobility: Cell::new(mobility),
         }
     }
 }
@@ -118,7 +144,7 @@ pub(crate) struct Header {
     /// a blocking task, which lives on no ring.
     address: AtomicPtr<Mailbox>,
     /// In an inbox while the task is under way.
-    pub(crate) move_node: Node,
+    pub(super) move_node: Node,
     pub(super) id: TaskId,
     pub(super) home: Home,
     /// In an inbox while `LINKED` is set.
@@ -151,10 +177,19 @@ pub(crate) enum Whereabouts {
 pub(crate) type Name = Arc<Box<str>>;
 
 /// What a new task is told about itself.
-pub(super) struct Birth {
-    pub(super) name: Option<Name>,
-    pub(super) spawned_at: &'static Location<'static>,
-    pub(super) is_local: bool,
+#[derive(Clone)]
+pub(crate) struct Birth {
+    pub(crate) name: Option<Name>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) mobility: Mobility,
+}
+
+impl Birth {
+    /// Of a task without a name that stays where it is put, spawned by the caller.
+    #[track_caller]
+    pub(crate) fn staying() -> Self {
+        Self { name: None, spawned_at: Location::caller(), mobility: Mobility::Staying }
+    }
 }
 
 impl Header {
@@ -163,7 +198,7 @@ impl Header {
             vtable,
             join: JoinWord::new(),
             address: AtomicPtr::new(ptr::null_mut()),
-            home: Home::new(birth.is_local),
+            home: Home::new(birth.mobility),
             wake_node: Node::new(super::travel::deliver_wake),
             move_node: Node::new(super::travel::deliver_arrival),
             id,
@@ -220,6 +255,12 @@ impl Header {
         let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
         // Ordering: Acquire, partner of the Release in `set_here`.
         ptr::eq(self.address.load(Ordering::Acquire), tagged)
+    }
+
+    /// The mailbox of the ring that has the task; or that it was sent to, or laid out by.
+    pub(crate) fn address(&self) -> *const Mailbox {
+        // Ordering: Acquire, partner of the Release in `set_under_way`, `set_here`.
+        self.address.load(Ordering::Acquire).map_addr(|bits| bits & !UNDER_WAY)
     }
 
     /// The task is about to be pushed to `mailbox`.

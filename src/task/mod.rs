@@ -53,10 +53,13 @@ pub(crate) mod orphan;
 mod payload;
 pub(crate) mod queue;
 mod raw;
+pub(crate) mod ready;
 pub(crate) mod run;
+pub(crate) mod shed;
 mod spawn;
 mod state;
 mod travel;
+pub(crate) mod turn;
 mod waker;
 
 pub use builder::Builder;
@@ -67,8 +70,9 @@ pub use group::{
 };
 pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
+pub(crate) use header::Birth;
 pub use id::TaskId;
 pub use payload::PanicPayload;
-pub(crate) use spawn::{send_new, send_unchecked};
+pub(crate) use spawn::{send_new, send_unchecked, spawn_or_end};
 pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use travel::{has_arrived, move_current};

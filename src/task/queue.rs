@@ -27,10 +27,39 @@ impl ReadyQueue {
         self.length.get()
     }
 
+    #[inline]
+    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+        self.first.get()
+    }
+
+    /// Takes all of it.
+    pub(super) fn take(&self) -> Self {
+        let (first, last) = (self.first.take().into(), self.last.take().into());
+        Self { first, last, length: self.length.take().into() }
+    }
+
+    /// Makes it a list that lies on a shelf, which begins with `first`, as this one does.
+    pub(super) fn into_shelved(self, first: NonNull<Header>) -> (NonNull<Header>, usize) {
+        // SAFETY: tasks in the queue are valid until popped, and ours.
+        unsafe { first.as_ref() }.home.previous.set(self.last.get());
+        (first, self.length.get())
+    }
+
+    /// The list that begins with `first`, of about `length` tasks.
+    ///
     /// # Safety
     ///
-    /// `task` lives on the calling thread, which owns this queue, is valid until popped, and is not
-    /// in the queue.
+    /// It was made by [`into_shelved`](Self::into_shelved), and is the caller's.
+    pub(super) unsafe fn from_shelved(first: NonNull<Header>, length: usize) -> Self {
+        // SAFETY: the caller's promise.
+        let last = unsafe { first.as_ref() }.home.previous.take();
+        Self { first: Some(first).into(), last: last.into(), length: length.into() }
+    }
+
+    /// # Safety
+    ///
+    /// `task` is the calling thread's, which owns this queue, is valid until popped, and is in no
+    /// queue.
     #[inline]
     pub(super) unsafe fn push(&self, task: NonNull<Header>) {
         // SAFETY: the caller's promise.
@@ -52,7 +81,8 @@ impl ReadyQueue {
         if next.is_none() {
             self.last.set(None);
         }
-        self.length.set(self.length.get() - 1);
+        // The length of what came from a shelf is not exact.
+        self.length.set(self.length.get().saturating_sub(1));
         Some(task)
     }
 }

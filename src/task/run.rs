@@ -5,7 +5,7 @@ use std::task::Context;
 
 use super::header::Header;
 use super::state::{Completed, Release};
-use super::{travel, waker};
+use super::{shed, travel, waker};
 use crate::context::{self, Local};
 use crate::coop;
 use crate::wakes::{discard, wake};
@@ -29,9 +29,14 @@ pub(super) unsafe fn adopt(local: &Local, task: NonNull<Header>) {
 unsafe fn enqueue(local: &Local, task: NonNull<Header>) {
     // SAFETY: the caller's promise.
     let header = unsafe { task.as_ref() };
-    if !header.home.queued.replace(true) {
-        // SAFETY: it lives here, and was not queued; `queued` keeps it until popped.
-        unsafe { local.ready.push(task) };
+    if header.home.is_queued() {
+        return;
+    }
+    // SAFETY: it lives here, and was not queued; as long as it is, it stays.
+    unsafe { local.ready.push(task) };
+    if local.ready.has_surplus() && local.current.get().is_some() {
+        // Who is being polled may go on for long.
+        shed::lay_out(local);
     }
 }
 
@@ -46,7 +51,7 @@ pub(super) unsafe fn wake_here(task: NonNull<Header>) {
     let home = &unsafe { task.as_ref() }.home;
     if home.running.get() {
         home.woken.set(true);
-    } else if !home.complete.get() && !home.queued.get() {
+    } else if !home.complete.get() && !home.is_queued() {
         context::with(|local| {
             if let Some(local) = local {
                 // SAFETY: it lives here.
@@ -58,10 +63,13 @@ pub(super) unsafe fn wake_here(task: NonNull<Header>) {
 
 /// Runs the first task of the ready queue; says whether there was one.
 pub(crate) fn run_next(local: &Local) -> bool {
+    if local.ready.gives() {
+        shed::prepare(local);
+    }
     let Some(task) = local.ready.pop() else { return false };
-    // SAFETY: `queued` kept it.
+    // SAFETY: that it was queued kept it.
     let header = unsafe { task.as_ref() };
-    header.home.queued.set(false);
+    header.home.turn.set(0);
     if header.home.complete.get() {
         // Its place in the queue was counted when it completed.
         release(task, header);
@@ -89,15 +97,16 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     local.current.set(Some(task));
     coop::reset(coop::BUDGET_PER_POLL);
     local.trace.poll_begins(header);
-    // SAFETY: we are home, and the future is there because the task is not complete.
-    let done = unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) };
+    let done = local.counters().polls.poll(|| {
+        // SAFETY: we are home, and the future is there because the task is not complete.
+        unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) }
+    });
     local.trace.ends(done);
     coop::reset(coop::UNLIMITED);
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);
     let destination = home.destination.take();
-    local.counters().polls.add(1);
     if done {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };
@@ -169,7 +178,7 @@ unsafe fn finish(local: &Local, task: NonNull<Header>) {
     local.counters().tasks_alive.set(local.live.len() as u64);
     local.counters().tasks_finished.add(1);
     let join_waker = home.join_waker.take();
-    let references = i64::from(home.references.get()) + i64::from(home.queued.get());
+    let references = i64::from(home.references.get()) + i64::from(home.is_queued());
     // SAFETY: nobody else completes it; from here on the task may be gone.
     unsafe { publish(task, references) };
     if let Some(waker) = join_waker {

@@ -1,6 +1,6 @@
 //! Bringing tasks into being.
 
-use super::header::{Birth, Header, Name};
+use super::header::{Birth, Header, Mobility, Name};
 use super::{Builder, SpawnError, Task, raw, run, travel};
 use crate::context::{self, Local};
 use crate::mailbox::Mailbox;
@@ -10,6 +10,9 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 /// Spawns a task on the calling thread's ring.
+///
+/// If that has too much to do, a ring that has nothing [takes the task over](crate::Balance). To
+/// have a task stay here use [`spawn_on`] with [`current`](crate::current).
 ///
 /// # Panics
 ///
@@ -99,8 +102,8 @@ where
 ///
 /// # Safety
 ///
-/// What the future and its output borrow outlives the task. If they are not `Send`, `is_local` is
-/// set, and the handle stays on this thread, unless the output at least is `Send`.
+/// What the future and its output borrow outlives the task. If they are not `Send`, `mobility`
+/// gives `Local`, and the handle stays on this thread, unless the output at least is `Send`.
 ///
 /// # Panics
 ///
@@ -108,14 +111,16 @@ where
 #[track_caller]
 pub(super) unsafe fn spawn_here<F: Future>(
     name: Option<Name>,
-    is_local: bool,
+    mobility: fn(&Local) -> Mobility,
     spawned_at: &'static Location<'static>,
     future: F,
 ) -> Task<F::Output> {
-    let birth = Birth { name, spawned_at, is_local };
     context::with(|local| match local {
-        // SAFETY: the caller's promise.
-        Some(local) => unsafe { begin(local, raw::allocate_future(future, birth)) },
+        Some(local) => {
+            let birth = Birth { name, spawned_at, mobility: mobility(local) };
+            // SAFETY: the caller's promise.
+            unsafe { begin(local, raw::allocate_future(future, birth)) }
+        }
         None => panic!(
             "`spawn` and `spawn_local` work on the thread of a ring only; \
              use `spawn_on(&runtime, …)` or `pool.spawn(…)` on others"
@@ -144,11 +149,9 @@ unsafe fn begin<T>(local: &Local, task: NonNull<Header>) -> Task<T> {
 /// and the mailbox belongs to the ring that is meant.
 pub(crate) unsafe fn send_unchecked<F: Future>(
     mailbox: &'static Mailbox,
-    name: Option<Name>,
-    spawned_at: &'static Location<'static>,
+    birth: Birth,
     future: F,
 ) -> Result<Task<F::Output>, SpawnError<F>> {
-    let birth = Birth { name, spawned_at, is_local: false };
     let task = raw::allocate_future(future, birth);
     // SAFETY: just made, so it is ours.
     if unsafe { travel::send_task(task, mailbox) } == Ok(()) {
@@ -162,8 +165,7 @@ pub(crate) unsafe fn send_unchecked<F: Future>(
 /// As [`send_unchecked`], with the bounds that make it safe.
 pub(crate) fn send_new<F>(
     runtime: &Runtime,
-    name: Option<Name>,
-    spawned_at: &'static Location<'static>,
+    birth: Birth,
     future: F,
 ) -> Result<Task<F::Output>, SpawnError<F>>
 where
@@ -171,16 +173,32 @@ where
     F::Output: Send + 'static,
 {
     // SAFETY: nothing is borrowed, all is `Send`, and a runtime handle keeps its mailbox.
-    unsafe { send_unchecked(runtime.mailbox(), name, spawned_at, future) }
+    unsafe { send_unchecked(runtime.mailbox(), birth, future) }
+}
+
+/// A new task on the ring of `runtime`, or, if that has stopped, one that has ended.
+pub(crate) fn spawn_or_end<F>(runtime: &Runtime, birth: Birth, future: F) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    send_new(runtime, birth.clone(), future)
+        .unwrap_or_else(|SpawnError(future)| stillborn(birth, future))
+}
+
+/// For [`spawn_here`]: the task may be given to other rings, if these rings do that.
+pub(super) fn may_move(local: &Local) -> Mobility {
+    local.shared.balance.mobility()
+}
+
+/// For [`spawn_here`]: the future need not be `Send`.
+pub(super) fn stays(_: &Local) -> Mobility {
+    Mobility::Local
 }
 
 /// A task that ended before it began: its ring has stopped.
-pub(super) fn stillborn<F: Future>(
-    name: Option<Name>,
-    spawned_at: &'static Location<'static>,
-    future: F,
-) -> Task<F::Output> {
-    let task = raw::allocate_future(future, Birth { name, spawned_at, is_local: false });
+fn stillborn<F: Future>(birth: Birth, future: F) -> Task<F::Output> {
+    let task = raw::allocate_future(future, birth);
     // SAFETY: just made, so it is ours, and its handle is nobody's yet.
     unsafe {
         (task.as_ref().vtable.cancel)(task);

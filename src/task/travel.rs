@@ -18,7 +18,7 @@
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use super::header::{Header, Whereabouts};
+use super::header::{Header, Mobility, Whereabouts};
 use super::run;
 use super::state::Release;
 use crate::context::{self, Local};
@@ -26,6 +26,7 @@ use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::runtime::Runtime;
 use crate::switch::SwitchError;
+use crate::trace::How;
 
 /// How many requests to leave are put off for a switch that may never be polled again.
 const PUT_OFF: u8 = 64;
@@ -137,12 +138,14 @@ pub(super) unsafe fn depart(local: &Local, task: NonNull<Header>, mailbox: &'sta
     unsafe { local.live.remove(task) };
     // SAFETY: it is ours until it is sent.
     unsafe { task.as_ref() }.home.put_off.set(PUT_OFF);
+    // Before it is there, so that nobody sees it in both places or arrive without having left.
+    local.counters().tasks_alive.set(local.live.len() as u64);
+    local.counters().migrations_out.add(1);
     // SAFETY: it is ours, and in no list any more.
     if unsafe { send_task(task, mailbox) } == Ok(()) {
-        local.counters().migrations_out.add(1);
-        local.counters().tasks_alive.set(local.live.len() as u64);
         return;
     }
+    local.counters().migrations_out.subtract(1);
     // SAFETY: the task came back to us.
     let header = unsafe { task.as_ref() };
     header.home.put_off.set(0);
@@ -168,7 +171,8 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         let header = unsafe { task.as_ref() };
         header.set_here(local.mailbox);
         local.counters().arrivals.add(1);
-        local.trace.arrived(header, header.home.put_off.get() > 0);
+        let has_switched = header.home.put_off.get() > 0;
+        local.trace.arrived(header, if has_switched { How::Switched } else { How::Spawned });
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
     });
@@ -189,9 +193,11 @@ pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
     let Some(task) = task else { return Err(SwitchError::NotInTask) };
     // SAFETY: the running task is valid, and lives here.
     let header = unsafe { task.as_ref() };
-    if header.home.is_local {
+    if header.home.mobility.get() == Mobility::Local {
         return Err(SwitchError::Local);
     }
+    // It says itself where it wants to be, and from here on nobody else does.
+    header.home.mobility.set(Mobility::Staying);
     if let Some(left) = header.home.put_off.get().checked_sub(1) {
         header.home.put_off.set(left);
         return Ok(());

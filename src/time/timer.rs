@@ -112,6 +112,7 @@ impl Due {
 
     /// Its time has come. It runs user code: nothing of `local` may be borrowed.
     pub(crate) fn fire(self, local: &Local) {
+        local.counters().timers_fired.add(1);
         self.complete(local, Outcome::default());
     }
 

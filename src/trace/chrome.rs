@@ -8,9 +8,9 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::panic::Location;
 
-use super::event::{Doing, TaskMark, What};
+use super::event::{Doing, How, TaskMark, What};
 use super::flows::{Flow, flows};
-use super::pieces::{Outcome, Piece, Span, Why, draw};
+use super::pieces::{Outcome, Piece, Span, Why, Work, draw};
 use super::session::Session;
 use crate::task::header::Name;
 
@@ -108,17 +108,22 @@ impl Chrome<'_> {
             Piece::Wait { doing, span } => {
                 self.slice((track, "wait", doing.name()), span, format_args!(""))
             }
-            Piece::Loop { received, sent, span } => {
-                let args = format_args!("\"received\":{received},\"sent\":{sent}");
-                self.slice((track, "loop", "loop"), span, args)
+            Piece::Loop { work: Work { received, sent, laid_out, taken }, span } => {
+                let messages = format!("\"received\":{received},\"sent\":{sent}");
+                let tasks = format_args!("\"laid_out\":{laid_out},\"taken\":{taken}");
+                self.slice((track, "loop", "loop"), span, format_args!("{messages},{tasks}"))
             }
             Piece::Unknown { why, span } => {
                 let args = format_args!("\"why\":{}", Json(why.text()));
                 self.slice((track, "unknown", "not recorded"), span, args)
             }
-            Piece::Arrival { task, has_switched, at_ns } => {
+            Piece::Arrival { task, how, at_ns } => {
                 let task = self.describe(task, places);
-                let name = if has_switched { "switched here" } else { "sent here" };
+                let name = match how {
+                    How::Spawned => "spawned here",
+                    How::Switched => "switched here",
+                    How::Shed { .. } => "taken over",
+                };
                 let ts = self.micros(at_ns);
                 self.begin('i', track, name)?;
                 let start = "\"cat\":\"arrival\",\"s\":\"t\"";
@@ -153,7 +158,7 @@ impl Chrome<'_> {
 
     /// An arrow, from its tail to its head.
     fn flow(&mut self, number: usize, flow: &Flow) -> io::Result<()> {
-        let (name, category) = (flow.kind.name(), "message");
+        let (name, category) = (flow.how.map_or("message", How::name), "message");
         let from = flow.from.map_or(OTHERS, track_of);
         let task = flow.task.map(|task| format!("\"task\":{task}")).unwrap_or_default();
         let ends = [('s', from, flow.sent_ns), ('f', track_of(flow.to), flow.delivered_ns)];

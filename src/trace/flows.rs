@@ -4,19 +4,24 @@
 //! node take turns, and each of them has been ordered before the next one by whatever handed the
 //! node on. A send is noted before its push, and a delivery before the node can be sent again, so
 //! their moments have that order too. A delivery therefore belongs to the last send before it.
+//! Tasks that are laid out and taken are the same with the number of the task, but that a ring may
+//! take back what it has laid out.
 //!
 //! What is missing cannot mislead. A send is noted only after its target was told to record, by a
 //! message that comes out of the inbox before it; from then on the target notes every delivery
-//! until its buffer is full, and then none. A send to a ring that has closed has no delivery.
+//! until its buffer is full, and then none. A send to a ring that has closed has no delivery. A
+//! task may be taken by a ring that has not begun, and then by another one; but whoever takes a
+//! task notes who has laid it out last.
 
-use super::event::{Event, What};
+use super::event::{Event, How, What};
 use super::session::Session;
 
-/// A message from one track to another.
+/// A message or a task from one track to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flow {
-    pub(super) kind: Kind,
-    /// The number of the task it brought.
+    /// How the task came that it brought; `None` for a wake, or something to be done on the ring.
+    pub(super) how: Option<How>,
+    /// The number of that task.
     pub(super) task: Option<u64>,
     /// The ring it came from; `None` for other threads.
     pub(super) from: Option<usize>,
@@ -25,47 +30,29 @@ pub(super) struct Flow {
     pub(super) delivered_ns: u64,
 }
 
-/// What a message was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A wake, or something to be done on the ring.
-    Message,
-    Spawn,
-    Switch,
-    Shed,
-}
-
-impl Kind {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Spawn => "spawn",
-            Self::Switch => "switch",
-            Self::Shed => "shed",
-        }
-    }
-}
-
-/// One end of a message.
+/// One end of a flow.
 #[derive(Clone, Copy)]
 struct End {
-    node: u64,
+    what: Moved,
     at_ns: u64,
     side: Side,
 }
 
+/// What goes from one thread to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moved {
+    /// A message whose node is at this address.
+    Node(u64),
+    /// A task, from a shelf.
+    Task(u64),
+}
+
 #[derive(Clone, Copy)]
 enum Side {
-    Sent {
-        from: Option<usize>,
-        to: usize,
-        is_shed: bool,
-    },
-    /// With the task that arrived, and whether it has switched.
-    Delivered {
-        on: usize,
-        arrival: Option<(u64, bool)>,
-    },
+    /// To the ring with this index; `None` for whichever takes it.
+    Sent { from: Option<usize>, to: Option<usize> },
+    /// With the task that arrived.
+    Delivered { on: usize, arrival: Option<(u64, How)> },
 }
 
 /// All messages of which both ends were recorded, until `end_ns`.
@@ -86,17 +73,29 @@ fn collect(
 ) {
     for Event { at_ns, what } in events.take_while(|event| event.at_ns <= end_ns) {
         match (what, track) {
-            (What::Sent { node, to: target, is_shed }, from) => {
-                let side = Side::Sent { from, to: target as usize, is_shed };
-                to.push(End { node, at_ns, side });
+            (What::Sent { node, to: target }, from) => {
+                let side = Side::Sent { from, to: Some(target as usize) };
+                to.push(End { what: Moved::Node(node), at_ns, side });
             }
             (What::Delivered { node }, Some(on)) => {
-                to.push(End { node, at_ns, side: Side::Delivered { on, arrival: None } });
+                let side = Side::Delivered { on, arrival: None };
+                to.push(End { what: Moved::Node(node), at_ns, side });
             }
-            (What::Arrived { task, has_switched }, Some(_)) => {
+            (What::LaidOut { task }, from) => {
+                to.push(End {
+                    what: Moved::Task(task),
+                    at_ns,
+                    side: Side::Sent { from, to: None },
+                });
+            }
+            (What::Arrived { task, how: how @ How::Shed { .. } }, Some(on)) => {
+                let side = Side::Delivered { on, arrival: Some((task.id, how)) };
+                to.push(End { what: Moved::Task(task.id), at_ns, side });
+            }
+            (What::Arrived { task, how }, Some(_)) => {
                 // It follows its delivery.
                 if let Some(End { side: Side::Delivered { arrival, .. }, .. }) = to.last_mut() {
-                    *arrival = Some((task.id, has_switched));
+                    *arrival = Some((task.id, how));
                 }
             }
             _ => {}
@@ -106,24 +105,24 @@ fn collect(
 
 fn pair(mut ends: Vec<End>) -> Vec<Flow> {
     // A node that is delivered and sent again in one moment was delivered first.
-    ends.sort_by_key(|end| (end.node, end.at_ns, matches!(end.side, Side::Sent { .. })));
+    ends.sort_by_key(|end| (end.what, end.at_ns, matches!(end.side, Side::Sent { .. })));
     let mut flows = Vec::new();
     let mut under_way: Option<End> = None;
     for end in ends {
-        let before = under_way.take().filter(|before| before.node == end.node);
+        let before = under_way.take().filter(|before| before.what == end.what);
         match end.side {
-            Side::Sent { .. } => under_way = Some(merged(before, end)),
+            Side::Sent { .. } => under_way = Some(end),
             Side::Delivered { on, arrival } => {
-                let Some(End { at_ns, side: Side::Sent { from, to, is_shed }, .. }) = before else {
+                let Some(End { at_ns, side: Side::Sent { from, to }, .. }) = before else {
                     continue;
                 };
-                if to == on {
+                if is_one(from, to, on, arrival) {
                     flows.push(Flow {
-                        kind: kind(arrival, is_shed),
+                        how: arrival.map(|(_, how)| how),
                         task: arrival.map(|(task, _)| task),
                         from,
                         sent_ns: at_ns,
-                        to,
+                        to: on,
                         delivered_ns: end.at_ns,
                     });
                 }
@@ -134,20 +133,11 @@ fn pair(mut ends: Vec<End>) -> Vec<Flow> {
     flows
 }
 
-/// A task that is shed is noted as such, and then once more as any message.
-fn merged(before: Option<End>, now: End) -> End {
-    match before {
-        Some(shed @ End { side: Side::Sent { is_shed: true, .. }, .. }) => shed,
-        _ => now,
-    }
-}
-
-fn kind(arrival: Option<(u64, bool)>, is_shed: bool) -> Kind {
+/// Whether what was sent last is what was delivered.
+fn is_one(from: Option<usize>, to: Option<usize>, on: usize, arrival: Option<(u64, How)>) -> bool {
     match arrival {
-        None => Kind::Message,
-        Some(_) if is_shed => Kind::Shed,
-        Some((_, true)) => Kind::Switch,
-        Some((_, false)) => Kind::Spawn,
+        Some((_, How::Shed { from: giver })) => from == Some(usize::from(giver)),
+        _ => to == Some(on),
     }
 }
 
@@ -156,11 +146,12 @@ mod tests {
     use super::*;
 
     fn sent(node: u64, at_ns: u64, to: usize) -> End {
-        End { node, at_ns, side: Side::Sent { from: Some(0), to, is_shed: false } }
+        let side = Side::Sent { from: Some(0), to: Some(to) };
+        End { what: Moved::Node(node), at_ns, side }
     }
 
     fn delivered(node: u64, at_ns: u64, on: usize) -> End {
-        End { node, at_ns, side: Side::Delivered { on, arrival: None } }
+        End { what: Moved::Node(node), at_ns, side: Side::Delivered { on, arrival: None } }
     }
 
     fn moments(ends: Vec<End>) -> Vec<(u64, u64)> {
@@ -189,17 +180,29 @@ mod tests {
         assert_eq!(moments(vec![sent(1, 1, 1), sent(1, 2, 1), delivered(1, 3, 1)]), [(2, 3)]);
     }
 
+    fn laid_out(at_ns: u64, from: usize) -> End {
+        let side = Side::Sent { from: Some(from), to: None };
+        End { what: Moved::Task(7), at_ns, side }
+    }
+
+    fn taken(at_ns: u64, from: u16) -> End {
+        let side = Side::Delivered { on: 2, arrival: Some((7, How::Shed { from })) };
+        End { what: Moved::Task(7), at_ns, side }
+    }
+
     #[test]
-    fn a_shed_task_is_one_also_if_its_message_is_noted_as_well() {
-        let shed = Side::Sent { from: Some(0), to: 1, is_shed: true };
-        let arrived = Side::Delivered { on: 1, arrival: Some((7, false)) };
-        let ends = vec![
-            End { node: 1, at_ns: 1, side: shed },
-            sent(1, 2, 1),
-            End { node: 1, at_ns: 3, side: arrived },
-        ];
-        let flows = pair(ends);
-        assert_eq!(flows.len(), 1);
-        assert_eq!((flows[0].kind, flows[0].task, flows[0].sent_ns), (Kind::Shed, Some(7), 1));
+    fn a_task_that_was_taken_back_and_laid_out_again_is_taken_from_there() {
+        // And a message whose node has the number of the task.
+        let others = [sent(7, 25, 1), delivered(7, 40, 1)];
+        let ends = [laid_out(10, 0), laid_out(20, 0), taken(30, 0)].into_iter().chain(others);
+        let flows = pair(ends.collect());
+        assert_eq!(flows.len(), 2);
+        assert_eq!((flows[0].how, flows[0].sent_ns), (Some(How::Shed { from: 0 }), 20));
+        assert_eq!((flows[1].how, flows[1].sent_ns, flows[1].to), (None, 25, 1));
+    }
+
+    #[test]
+    fn a_task_that_somebody_else_has_laid_out_since_gives_none() {
+        assert_eq!(pair(vec![laid_out(10, 0), taken(30, 1)]), []);
     }
 }

@@ -8,13 +8,13 @@
 
 // # Who owns what
 //
-// A `Session` belongs to one trace, and is shared by the `Recording`, the recorders of the rings and
-// the taps of their mailboxes. Each ring's thread has a `Tracer` in its `Local`, with a recorder
-// while it is traced: switched on and off by a message, and touched by that thread alone. What it
-// records goes into a buffer of the session, which anybody may read at any time; so a ring that is
-// stuck is drawn up to the moment, and nobody waits for it. The tap of a mailbox tells senders that
-// messages to it are to be noted; who has no recorder writes to the buffer of the other threads,
-// one at a time.
+// A `Session` belongs to one trace, and is shared by the `Recording`, the recorders of the rings
+// and the taps of their mailboxes. Each ring's thread has a `Tracer` in its `Local`, with a
+// recorder while it is traced: switched on and off by a message, and touched by that thread alone.
+// What it records goes into a buffer of the session, which anybody may read at any time; so a ring
+// that is stuck is drawn up to the moment, and nobody waits for it. The tap of a mailbox tells
+// senders that messages to it are to be noted; who has no recorder writes to the buffer of the
+// other threads, one at a time.
 
 mod buffer;
 mod chrome;
@@ -36,6 +36,7 @@ use crate::context;
 use crate::pool::Pool;
 use crate::runtime::Runtime;
 use crate::time::sleep;
+pub(crate) use event::How;
 pub(crate) use recorder::Tracer;
 use recorder::now_ns;
 use session::Session;
@@ -110,7 +111,7 @@ impl Pool {
     /// use std::time::Duration;
     ///
     /// # fn main() -> std::io::Result<()> {
-    /// # let path = std::env::temp_dir().join(format!("ringpool-docs-{}.json", std::process::id()));
+    /// # let path = std::env::temp_dir().join(format!("ringpool-d-{}.json", std::process::id()));
     /// let pool = ringpool::Pool::new(2);
     /// let report = pool.block_on(async {
     ///     pool.trace_async(&path, Duration::from_millis(20)).await

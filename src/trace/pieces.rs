@@ -3,7 +3,7 @@
 use std::io;
 
 use super::buffer::Buffer;
-use super::event::{Doing, Event, TaskMark, What};
+use super::event::{Doing, Event, How, TaskMark, What};
 
 /// Work of the loop between two tasks is drawn if it took so long, or had to do with messages.
 const LOOP_MIN_NS: u64 = 1_000;
@@ -32,8 +32,7 @@ pub(super) enum Piece {
     },
     /// The loop's own work: messages, completions, timers, system calls.
     Loop {
-        received: u32,
-        sent: u32,
+        work: Work,
         span: Span,
     },
     /// Nothing is known of this time.
@@ -43,9 +42,19 @@ pub(super) enum Piece {
     },
     Arrival {
         task: TaskMark,
-        has_switched: bool,
+        how: How,
         at_ns: u64,
     },
+}
+
+/// What the loop did between two tasks, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) received: u32,
+    pub(super) sent: u32,
+    /// Tasks that were laid out for others, and tasks that were taken from others.
+    pub(super) laid_out: u32,
+    pub(super) taken: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +82,7 @@ struct Walk<'a, F> {
     open: Option<(What, u64)>,
     /// Since when the loop is at work.
     loop_since_ns: u64,
-    received: u32,
-    sent: u32,
+    work: Work,
 }
 
 /// Draws all that `ring` has recorded from `began_ns` to `end_ns`.
@@ -90,7 +98,7 @@ where
         draw(Piece::Unknown { why, span })?;
     }
     let Some(loop_since_ns) = begun_ns else { return Ok(()) };
-    let mut walk = Walk { draw, open: None, loop_since_ns, received: 0, sent: 0 };
+    let mut walk = Walk { draw, open: None, loop_since_ns, work: Work::default() };
     for event in ring.events().take_while(|event| event.at_ns <= end_ns) {
         walk.step(event)?;
     }
@@ -99,6 +107,14 @@ where
 
 impl<F: FnMut(Piece) -> io::Result<()>> Walk<'_, F> {
     fn step(&mut self, Event { at_ns, what }: Event) -> io::Result<()> {
+        let work = &mut self.work;
+        match what {
+            What::Sent { .. } => work.sent += 1,
+            What::Delivered { .. } => work.received += 1,
+            What::LaidOut { .. } => work.laid_out += 1,
+            What::Arrived { how: How::Shed { .. }, .. } => work.taken += 1,
+            _ => {}
+        }
         match what {
             What::TaskBegins { .. } | What::WaitBegins { .. } => {
                 self.close_loop(at_ns)?;
@@ -109,22 +125,13 @@ impl<F: FnMut(Piece) -> io::Result<()>> Walk<'_, F> {
                 let outcome = if finished { Outcome::Finished } else { Outcome::Pending };
                 self.close(at_ns, outcome)
             }
-            What::Sent { .. } => {
-                self.sent += 1;
-                Ok(())
-            }
-            What::Delivered { .. } => {
-                self.received += 1;
-                Ok(())
-            }
-            What::Arrived { task, has_switched } => {
-                (self.draw)(Piece::Arrival { task, has_switched, at_ns })
-            }
+            What::Arrived { task, how } => (self.draw)(Piece::Arrival { task, how, at_ns }),
+            What::Sent { .. } | What::Delivered { .. } | What::LaidOut { .. } => Ok(()),
         }
     }
 
     fn close(&mut self, until_ns: u64, outcome: Outcome) -> io::Result<()> {
-        (self.received, self.sent, self.loop_since_ns) = (0, 0, until_ns);
+        (self.work, self.loop_since_ns) = (Work::default(), until_ns);
         let Some((what, from_ns)) = self.open.take() else { return Ok(()) };
         let span = Span { from_ns, until_ns };
         match what {
@@ -138,12 +145,11 @@ impl<F: FnMut(Piece) -> io::Result<()>> Walk<'_, F> {
 
     fn close_loop(&mut self, until_ns: u64) -> io::Result<()> {
         let span = Span { from_ns: self.loop_since_ns, until_ns };
-        let (received, sent) = (self.received, self.sent);
-        (self.received, self.sent) = (0, 0);
-        if received + sent == 0 && until_ns - span.from_ns < LOOP_MIN_NS {
+        let work = std::mem::take(&mut self.work);
+        if work == Work::default() && until_ns - span.from_ns < LOOP_MIN_NS {
             return Ok(());
         }
-        (self.draw)(Piece::Loop { received, sent, span })
+        (self.draw)(Piece::Loop { work, span })
     }
 
     fn finish(mut self, end_ns: u64, is_full: bool) -> io::Result<()> {
@@ -184,16 +190,16 @@ mod tests {
         let task = TaskMark { id: 3, place: 0 };
         let events = [
             (20, What::Delivered { node: 8 }),
-            (21, What::Arrived { task, has_switched: true }),
+            (21, What::Arrived { task, how: How::Switched }),
             (30, What::TaskBegins { doing: Doing::Poll, task }),
-            (40, What::Sent { node: 16, to: 0, is_shed: false }),
+            (40, What::Sent { node: 16, to: 0 }),
             (50, What::Ends { finished: true }),
             (60, What::WaitBegins { doing: Doing::Sleep }),
             (90, What::Ends { finished: false }),
         ];
         let pieces = [
-            Piece::Arrival { task, has_switched: true, at_ns: 21 },
-            Piece::Loop { received: 1, sent: 0, span: span(10, 30) },
+            Piece::Arrival { task, how: How::Switched, at_ns: 21 },
+            Piece::Loop { work: Work { received: 1, ..Work::default() }, span: span(10, 30) },
             Piece::Task {
                 doing: Doing::Poll,
                 task,

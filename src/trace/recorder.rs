@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::buffer::Buffer;
-use super::event::{Doing, Event, TaskMark, What};
+use super::event::{Doing, Event, How, TaskMark, What};
 use super::session::Session;
 use crate::inbox::{Message, Node};
 use crate::mailbox::Mailbox;
@@ -75,38 +75,58 @@ impl Tracer {
         }
     }
 
-    /// The message that is being delivered brings a task, by a switch or to begin its life here.
+    /// A task is about to become this ring's, which was laid out by another one.
     #[inline]
-    pub(crate) fn arrived(&self, task: &Header, has_switched: bool) {
+    pub(crate) fn taken(&self, task: &Header) {
+        if self.is_on.get() {
+            self.note_taken(task);
+        }
+    }
+
+    /// The message that is being delivered has brought a task.
+    #[inline]
+    pub(crate) fn arrived(&self, task: &Header, how: How) {
         if self.is_on.get() {
             self.record(|recorder| {
-                recorder.point(|recorder| What::Arrived { task: recorder.mark(task), has_switched })
+                recorder.point(|recorder| What::Arrived { task: recorder.mark(task), how })
             });
         }
     }
 
-    /// A task is about to be sent to another ring to even out the load.
+    /// A task is about to be laid out for other rings to take.
     #[inline]
-    #[allow(dead_code, reason = "for whoever balances")]
-    pub(crate) fn shed(&self, task: &Header, to: &'static Mailbox) {
+    pub(crate) fn laid_out(&self, task: &Header) {
         if self.is_on.get() {
-            self.sent_as(ptr::from_ref(&task.move_node).addr(), to, true);
+            let task = task.identity().0.get();
+            self.record(|recorder| recorder.point(|_| What::LaidOut { task }));
         }
     }
 
     /// A message is about to be sent; on `false` this ring is not traced together with that one.
     pub(super) fn sent(&self, node: NonNull<Node>, to: &'static Mailbox) -> bool {
-        self.is_on.get() && self.sent_as(node.as_ptr().addr(), to, false)
+        self.is_on.get() && self.note_sent(node.as_ptr().addr(), to)
     }
 
     #[cold]
     #[inline(never)]
-    fn sent_as(&self, node: usize, to: &'static Mailbox, is_shed: bool) -> bool {
+    fn note_sent(&self, node: usize, to: &'static Mailbox) -> bool {
         let mut recorder = self.recorder.borrow_mut();
         let Some(recorder) = recorder.as_mut() else { return false };
         let Some(to) = recorder.session.index_of(to) else { return false };
-        recorder.point(|_| What::Sent { node: node as u64, to, is_shed });
+        recorder.point(|_| What::Sent { node: node as u64, to });
         true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_taken(&self, task: &Header) {
+        self.record(|recorder| {
+            let giver = recorder.session.index_of(task.address());
+            // One of another pool cannot be; and there are not so many rings.
+            let from = giver.and_then(|ring| ring.try_into().ok()).unwrap_or(u16::MAX);
+            let how = How::Shed { from };
+            recorder.point(|recorder| What::Arrived { task: recorder.mark(task), how });
+        });
     }
 
     #[cold]

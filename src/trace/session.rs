@@ -51,7 +51,7 @@ impl Session {
             // A ring of this pool that has not begun to record.
             return;
         }
-        let what = What::Sent { node: node.as_ptr().addr() as u64, to, is_shed: false };
+        let what = What::Sent { node: node.as_ptr().addr() as u64, to };
         let _turn = unpoisoned(self.turn.lock());
         if self.others.room() > 0 {
             self.others.push(Event { at_ns: now_ns(), what });

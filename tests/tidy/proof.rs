@@ -66,7 +66,7 @@ fn orderings_without_a_reason_are_found() {
     let rule = "// Ordering: near";
     let bare = "fn f() {\n    a.load(Ordering::Acquire);\n}\n";
     expect_broken("src/a.rs", bare, 2, rule);
-    expect_kept("src/metrics.rs", bare);
+    expect_kept("src/metrics/counter.rs", bare);
     expect_kept("src/a.rs", &format!("impl Counter {{\n{bare}}}\n"));
     expect_kept("src/a.rs", &format!("mod tests {{\n{bare}}}\n"));
     expect_kept("src/a.rs", &format!("// Ordering: with the store in g.\n{bare}"));

@@ -1,9 +1,13 @@
 //! What is in a trace.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use ringpool::time::sleep;
-use ringpool::{Channel, Pool, current, run_on, spawn, spawn_on, switch_to, task, yield_now};
+use ringpool::{
+    Balance, Channel, Pool, current, run_on, spawn, spawn_on, switch_to, task, yield_now,
+};
 
 use super::common::*;
 use super::support::{Scratch, Trace, finish};
@@ -143,7 +147,7 @@ fn each_switch_is_an_arrow_and_an_arrival() {
     }
     let arrivals = |name| trace.arrivals.iter().filter(|(_, how, _)| how == name).count();
     assert_eq!(arrivals("switched here"), 4 * rounds);
-    assert_eq!(arrivals("sent here"), 1);
+    assert_eq!(arrivals("spawned here"), 1);
     let polls = trace.polls_of("traveller");
     let tracks: Vec<&str> = polls.iter().map(|poll| poll.track.as_str()).collect();
     let expected: Vec<&str> =
@@ -176,6 +180,42 @@ fn a_task_that_is_spawned_elsewhere_is_an_arrow_and_one_that_is_spawned_here_is_
 }
 
 #[test]
+fn a_task_that_another_ring_takes_over_is_an_arrow_and_an_arrival() {
+    let _limit = limit();
+    let pool = Pool::builder().threads(2).balance(Balance::Shed).build().unwrap();
+    let recording = pool.start_trace(100_000).unwrap();
+    let bearer = pool.runtime(0).spawn(async {
+        let work = || {
+            task::Builder::new().name("work").spawn(async {
+                let begun = Instant::now();
+                until(|| begun.elapsed() >= Duration::from_millis(1));
+            })
+        };
+        let tasks: Vec<_> = (0..200).map(|_| work()).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    bearer.wait().unwrap();
+    let sheds = pool.runtime(1).metrics().sheds_in;
+    let (trace, report) = finish(recording);
+    assert_eq!(report.dropped, 0);
+    let polls = trace.polls_of("work");
+    let there: Vec<_> = polls.iter().filter(|poll| poll.track == "ring 1").collect();
+    assert_eq!(polls.len(), 200);
+    let arrows: Vec<_> = trace.arrows_named("shed");
+    let arrows = arrows.iter().filter(|arrow| arrow.to == "ring 1");
+    let came: HashSet<u64> = arrows.filter_map(|arrow| arrow.task).collect();
+    assert!(there.iter().all(|poll| came.contains(&poll.args["task"].as_u64().unwrap())));
+    let taken =
+        trace.arrivals.iter().filter(|(ring, how, _)| ring == "ring 1" && how == "taken over");
+    assert_eq!(taken.count() as u64, sheds);
+    if available_parallelism().is_ok_and(|processors| processors.get() > 1) {
+        assert!(sheds > 0, "200 ms of work on one ring, and nothing on the other");
+    }
+}
+
+#[test]
 fn the_drop_of_a_cancelled_task_is_drawn() {
     let _limit = limit();
     let pool = Pool::new(1);
@@ -205,7 +245,7 @@ fn a_poll_that_does_not_return_is_drawn_to_the_end() {
     let (trace, report) = finish(recording);
     gate.open();
     assert_eq!(stuck.wait().unwrap(), Some(1));
-    assert!(report.without_answer.is_empty());
+    assert!(!report.without_answer.contains(&1));
     let polls = trace.polls_of("stuck");
     assert_eq!(polls.len(), 1);
     assert_eq!(polls[0].track, "ring 1");

@@ -11,8 +11,8 @@ use crate::blocking::BlockingPool;
 use crate::context;
 use crate::runtime::Runtime;
 use crate::task::blocking::Job;
-use crate::task::spawn::{send_new, spawn_here, stillborn};
-use crate::task::{SpawnError, Task, TaskId};
+use crate::task::spawn::{may_move, spawn_here, spawn_or_end, stays};
+use crate::task::{Birth, Task, TaskId};
 
 impl<T: Send + 'static> TaskGroup<T> {
     /// Spawns a task of the group on the calling thread's ring; see [`spawn`](crate::spawn).
@@ -104,8 +104,8 @@ impl<T: Send + 'static> TaskGroup<T> {
             // SAFETY: nothing is borrowed; the task stays here, and its output is `Send`.
             unsafe {
                 match gate {
-                    None => spawn_here(None, true, spawned_at, future),
-                    Some(gate) => spawn_here(None, true, spawned_at, Gated::new(gate, future)),
+                    None => spawn_here(None, stays, spawned_at, future),
+                    Some(gate) => spawn_here(None, stays, spawned_at, Gated::new(gate, future)),
                 }
             }
         });
@@ -202,8 +202,8 @@ impl<T: Send + 'static> Shared<T> {
             // SAFETY: nothing is borrowed, and all is `Send`.
             unsafe {
                 match gate {
-                    None => spawn_here(None, false, spawned_at, future),
-                    Some(gate) => spawn_here(None, false, spawned_at, Gated::new(gate, future)),
+                    None => spawn_here(None, may_move, spawned_at, future),
+                    Some(gate) => spawn_here(None, may_move, spawned_at, Gated::new(gate, future)),
                 }
             }
         })
@@ -231,8 +231,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    send_new(runtime, None, spawned_at, future)
-        .unwrap_or_else(|SpawnError(future)| stillborn(None, spawned_at, future))
+    let birth = Birth { spawned_at, ..Birth::staying() };
+    spawn_or_end(runtime, birth, future)
 }
 
 /// Panics on a thread that has no ring, and says what to use instead.

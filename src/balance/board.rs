@@ -1,0 +1,178 @@
+//! Who has something to give, and who has nothing to do: two sets of rings that all can see.
+//!
+//! They are hints as to where to look. What they must not do is to be wrong at the wrong moment: a
+//! ring that lays tasks out while all others are asleep has to wake one, and a ring that falls
+//! asleep has to see what was laid out before.
+//!
+//! | the ring that gives                   | the ring that falls asleep              |
+//! |---------------------------------------|-----------------------------------------|
+//! | 1. puts the tasks onto its shelf      | 1. joins the idle                       |
+//! | 2. joins the givers                   | 2. *fence*                              |
+//! | 3. *fence*                            | 3. looks for givers; takes, or sleeps   |
+//! | 4. looks for the idle; wakes one      |                                         |
+//!
+//! If there is little to do, step 4 is left out where a ring was woken a short while ago: that one
+//! looks once more when this while is over (`PATIENCE_NS`), whatever it does in between.
+//!
+//! One of the fences comes first. If it is the giver's, the other ring sees the giver in its step
+//! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
+//!
+//! A taker strikes the giver off *before* it empties the shelf. So who lays something out in
+//! between joins the givers after that, and is not forgotten; and who is struck off after it joined
+//! has its tasks found, since both are steps on the same word.
+
+use super::policy::{Estimate, PATIENCE_NS, SOON_NS, next_in_circle};
+use crate::primitives::atomic::{AtomicU64, Ordering, fence};
+
+/// Nanoseconds on the clock of the timers. In the models it stands still, so that only what is much
+/// wakes a ring.
+fn clock_ns() -> u64 {
+    #[cfg(not(ringpool_loom))]
+    return crate::time::since_start_ns(std::time::Instant::now());
+    #[cfg(ringpool_loom)]
+    0
+}
+
+/// A set of rings, one bit each, on cache lines of its own.
+#[repr(align(128))]
+struct RingSet {
+    words: Box<[AtomicU64]>,
+}
+
+impl RingSet {
+    fn new(rings: usize) -> Self {
+        Self { words: (0..rings.div_ceil(64)).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn word_and_bit(&self, ring: usize) -> (&AtomicU64, u64) {
+        (&self.words[ring / 64], 1 << (ring % 64))
+    }
+
+    #[inline]
+    fn has(&self, ring: usize) -> bool {
+        let (word, bit) = self.word_and_bit(ring);
+        // Ordering: Relaxed: a hint, or ordered by the fences in `Board`.
+        word.load(Ordering::Relaxed) & bit != 0
+    }
+
+    fn insert(&self, ring: usize) {
+        let (word, bit) = self.word_and_bit(ring);
+        // Ordering: Release, partner of the Acquire in `remove`: who strikes a giver off finds what
+        // it has put onto its shelf.
+        word.fetch_or(bit, Ordering::Release);
+    }
+
+    /// Whether it was there.
+    fn remove(&self, ring: usize) -> bool {
+        let (word, bit) = self.word_and_bit(ring);
+        // Ordering: Acquire, partner of the Release in `insert`; and what a taker does with the
+        // shelf stays behind this step.
+        word.fetch_and(!bit, Ordering::Acquire) & bit != 0
+    }
+
+    /// The first one after `own`.
+    #[inline]
+    fn next_after(&self, own: usize) -> Option<usize> {
+        // Ordering: Relaxed, as in `has`.
+        let load = |word: usize| self.words[word].load(Ordering::Relaxed);
+        next_in_circle(own, load, self.words.len())
+    }
+}
+
+/// See the module's page.
+pub(crate) struct Board {
+    givers: RingSet,
+    idle: RingSet,
+    /// How long the first poll of a task takes, in nanoseconds, as far as known: the same kinds of
+    /// tasks are born on all rings.
+    fresh_ns: AtomicU64,
+    /// When a ring was last chosen to be woken.
+    invited_ns: AtomicU64,
+}
+
+impl Board {
+    pub(crate) fn new(rings: usize) -> Self {
+        let (givers, idle) = (RingSet::new(rings), RingSet::new(rings));
+        let fresh_ns = AtomicU64::new(Estimate::unknown().get());
+        Self { givers, idle, fresh_ns, invited_ns: AtomicU64::new(0) }
+    }
+
+    /// `own` has put something onto its shelf that will take about so long. Gives a ring that is
+    /// idle, for the caller alone to wake.
+    pub(crate) fn give(&self, own: usize, takes_ns: u64) -> Option<usize> {
+        self.givers.insert(own);
+        // Ordering: SeqCst, partner of the fence in `fall_idle`.
+        fence(Ordering::SeqCst);
+        let is_somebody_idle = self.idle.next_after(own).is_some();
+        if is_somebody_idle && self.is_worth_it(takes_ns) { self.next_idle(own) } else { None }
+    }
+
+    /// Whether to wake a ring now: for much at once, and for little if it is a while since that was
+    /// done last. Otherwise whoever was woken then will look again.
+    fn is_worth_it(&self, takes_ns: u64) -> bool {
+        let now_ns = clock_ns();
+        // Ordering: Relaxed: of two that come here at once, both may go on.
+        let invited_ns = self.invited_ns.load(Ordering::Relaxed);
+        let is_worth_it = takes_ns >= SOON_NS || now_ns.saturating_sub(invited_ns) >= PATIENCE_NS;
+        if is_worth_it {
+            // Ordering: Relaxed, as above.
+            self.invited_ns.store(now_ns, Ordering::Relaxed);
+        }
+        is_worth_it
+    }
+
+    /// A ring that is idle, for the caller alone to wake.
+    fn next_idle(&self, own: usize) -> Option<usize> {
+        let mut from = own;
+        loop {
+            let ring = self.idle.next_after(from)?;
+            if self.idle.remove(ring) {
+                return Some(ring);
+            }
+            from = ring;
+        }
+    }
+
+    /// Whether a ring other than `own` has something to give. Cheap enough to spin on.
+    #[inline]
+    pub(crate) fn has_giver_besides(&self, own: usize) -> bool {
+        self.givers.next_after(own).is_some()
+    }
+
+    /// The next ring whose shelf the caller is to empty: nobody else is sent there for what lies
+    /// there now.
+    pub(crate) fn next_giver(&self, own: usize) -> Option<usize> {
+        let ring = self.givers.next_after(own)?;
+        self.givers.remove(ring);
+        Some(ring)
+    }
+
+    /// `own` has nothing to do, and sleeps unless this says that there is a giver.
+    pub(crate) fn fall_idle(&self, own: usize) -> bool {
+        self.idle.insert(own);
+        // Ordering: SeqCst, partner of the fence in `give`.
+        fence(Ordering::SeqCst);
+        !self.has_giver_besides(own)
+    }
+
+    /// `own` has something to do.
+    pub(crate) fn wake_up(&self, own: usize) {
+        if self.idle.has(own) {
+            self.idle.remove(own);
+        }
+    }
+
+    /// The first poll of a task took so long. Of two that learn at once one is forgotten.
+    pub(crate) fn learn_fresh(&self, took_ns: u64) {
+        let mut estimate = Estimate::of(self.fresh_ns());
+        estimate.learn(took_ns);
+        // Ordering: Relaxed: an estimate.
+        self.fresh_ns.store(estimate.get(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn fresh_ns(&self) -> u64 {
+        // Ordering: Relaxed: an estimate.
+        self.fresh_ns.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,64 @@
+//! Timing the polls of one turn of the loop, where it matters how long they take.
+
+use std::time::Instant;
+
+use crate::balance::policy::LONG_TURN_NS;
+use crate::context::Local;
+
+/// Polls that are timed together take about this long, so that a look at the clock costs little.
+const LOOK_NS: u64 = 5_000;
+/// Never more of them.
+const POLLS_PER_LOOK: u32 = 32;
+
+/// Looks at the clock now and then while several tasks wait that could be given away. It tells the
+/// ring how long polls take, and when a turn has taken long enough.
+pub(crate) struct Turn {
+    /// `None` where nothing depends on it.
+    clock: Option<Clock>,
+}
+
+struct Clock {
+    started: Instant,
+    last_look: Instant,
+    polls_since: u32,
+    next_look: u32,
+}
+
+impl Turn {
+    #[inline]
+    pub(crate) fn begin(local: &Local) -> Self {
+        let ready = &local.ready;
+        let matters = ready.gives() && (ready.has_several_movable() || local.has_shelved());
+        Self { clock: matters.then(Clock::start) }
+    }
+
+    /// A task has been polled; says whether the turn is over.
+    #[inline]
+    pub(crate) fn polled(&mut self, local: &Local) -> bool {
+        let Some(clock) = &mut self.clock else { return local.ends_turn.take() };
+        clock.polls_since += 1;
+        let is_long = clock.polls_since >= clock.next_look && clock.look(local);
+        local.ends_turn.take() || is_long
+    }
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { started: now, last_look: now, polls_since: 0, next_look: 1 }
+    }
+
+    fn look(&mut self, local: &Local) -> bool {
+        let now = Instant::now();
+        let poll_ns = (now - self.last_look).as_nanos() as u64 / u64::from(self.polls_since);
+        local.ready.learn(poll_ns);
+        if self.polls_since == 1 && local.ready.popped_fresh() {
+            local.shared.board.learn_fresh(poll_ns);
+        }
+        // More from one look to the next, as long as they are short.
+        let short_enough = u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX);
+        self.next_look = (self.next_look * 2).min(short_enough).clamp(1, POLLS_PER_LOOK);
+        (self.last_look, self.polls_since) = (now, 0);
+        (now - self.started).as_nanos() as u64 >= LONG_TURN_NS
+    }
+}
