@@ -16,6 +16,7 @@ use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
 use crate::time::moment::Moment;
 use crate::time::since_start_ns;
+use crate::trace::Tracer;
 
 /// Everything that belongs to one ring's thread and is touched by no other.
 ///
@@ -46,6 +47,8 @@ pub(crate) struct Local {
     pub(crate) looks: Looks,
     /// The ring takes no new work: what arrives is cancelled.
     pub(crate) stopping: Cell<bool>,
+    /// Writes down what happens here, while somebody wants a trace.
+    pub(crate) trace: Tracer,
 }
 
 impl Local {

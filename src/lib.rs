@@ -254,6 +254,7 @@ mod thread;
 #[cfg(not(ringpool_loom))]
 pub mod time;
 #[cfg(not(ringpool_loom))]
+pub mod trace;
 mod watchdog;
 #[cfg(not(ringpool_loom))]
 mod worker;

@@ -21,6 +21,7 @@ use crate::task::queue::LiveTasks;
 use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
 use crate::time::moment::Moment;
+use crate::trace::Tracer;
 use crate::worker::Worker;
 
 /// What a thread needs to know to begin.
@@ -133,6 +134,7 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
         now: Cell::new(Moment::now()),
         looks: Looks::default(),
         stopping: Cell::new(false),
+        trace: Tracer::default(),
     };
     Ok((local, SpinPolicy::new(options.spin_before_sleep)))
 }

@@ -84,6 +84,7 @@ impl Worker<'_> {
         for message in messages {
             // First: what it does may be seen elsewhere.
             self.local.counters().messages_received.add(1);
+            self.local.trace.delivered(&message);
             message.deliver();
         }
     }
@@ -190,6 +191,7 @@ impl Worker<'_> {
             end_ns = end_ns.min(deadline_ns);
         }
         counters.spins.add(1);
+        self.local.trace.spin_begins();
         let mut looks = 0;
         let mut now_ns = started_ns;
         let came = loop {
@@ -216,6 +218,7 @@ impl Worker<'_> {
             }
             spin_loop();
         };
+        self.local.trace.ends(false);
         counters.spin_ns.add(now_ns - started_ns);
         came
     }
@@ -234,11 +237,13 @@ impl Worker<'_> {
             .min()
             .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep.begin(slept_from_ns);
+        local.trace.sleep_begins();
         let waited = {
             let mut ring = local.ring.borrow_mut();
             ring.cancel_put_off();
             ring.wait(limit)
         };
+        local.trace.ends(false);
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().asleep.end(slept_from_ns + slept_ns);

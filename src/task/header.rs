@@ -208,6 +208,11 @@ impl Header {
         }
     }
 
+    /// For people who look at the pool: its number, its name, and where it was spawned.
+    pub(crate) fn identity(&self) -> (TaskId, Option<&Name>, &'static Location<'static>) {
+        (self.id, self.origin.name(), self.origin.spawned_at())
+    }
+
     /// The node by which the task is woken from elsewhere; a pointer that leads back to the header.
     pub(super) fn wake_node(task: NonNull<Self>) -> NonNull<Node> {
         // SAFETY: a field of the header, which the caller keeps.
@@ -251,6 +256,12 @@ impl Header {
         let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
         // Ordering: Acquire, partner of the Release in `set_here`.
         ptr::eq(self.address.load(Ordering::Acquire), tagged)
+    }
+
+    /// The mailbox of the ring that has the task; or that it was sent to, or laid out by.
+    pub(crate) fn address(&self) -> *const Mailbox {
+        // Ordering: Acquire, partner of the Release in `set_under_way`, `set_here`.
+        self.address.load(Ordering::Acquire).map_addr(|bits| bits & !UNDER_WAY)
     }
 
     /// The task is about to be pushed to `mailbox`.

@@ -50,7 +50,7 @@ pub(crate) mod header;
 mod id;
 pub(crate) mod leavings;
 mod look;
-mod origin;
+pub(crate) mod origin;
 pub(crate) mod orphan;
 mod payload;
 pub(crate) mod queue;

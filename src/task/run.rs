@@ -98,10 +98,12 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     local.current.set(Some(task));
     local.shared.running.begin(header.id.get(), header.origin.spawned_at());
     coop::reset(coop::BUDGET_PER_POLL);
+    local.trace.poll_begins(header);
     let done = local.counters().polls.poll(|| {
         // SAFETY: we are home, and the future is there because the task is not complete.
         unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) }
     });
+    local.trace.ends(done);
     coop::reset(coop::UNLIMITED);
     local.shared.running.end();
     local.current.set(None);
@@ -136,8 +138,10 @@ unsafe fn cancel(local: &Local, task: NonNull<Header>) {
     header.story.begin_poll();
     local.current.set(Some(task));
     local.shared.running.begin(header.id.get(), header.origin.spawned_at());
+    local.trace.drop_begins(header);
     // SAFETY: we are home, and the future is there because the task is not complete.
     unsafe { (header.vtable.cancel)(task) };
+    local.trace.ends(true);
     local.shared.running.end();
     local.current.set(None);
     home.running.set(false);

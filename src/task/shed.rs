@@ -179,6 +179,7 @@ unsafe fn pack(local: &Local, task: NonNull<Header>) -> bool {
     unsafe { local.live.remove(task) };
     header.set_under_way(local.mailbox);
     local.counters().sheds_out.add(1);
+    local.trace.laid_out(header);
     true
 }
 
@@ -191,6 +192,9 @@ unsafe fn unpack(local: &Local, task: NonNull<Header>) {
     // SAFETY: nobody else has it.
     let header = unsafe { task.as_ref() };
     let was_ours = header.is_under_way_to(local.mailbox);
+    if !was_ours {
+        local.trace.taken(header);
+    }
     header.set_here(local.mailbox);
     // Not the last reference: the task is not complete.
     let _ = header.join.unlink();

@@ -26,6 +26,7 @@ use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::runtime::Runtime;
 use crate::switch::SwitchError;
+use crate::trace::How;
 
 /// How many requests to leave are put off for a switch that may never be polled again.
 const PUT_OFF: u8 = 64;
@@ -170,6 +171,8 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         let header = unsafe { task.as_ref() };
         header.set_here(local.mailbox);
         local.counters().arrivals.add(1);
+        let has_switched = header.home.put_off.get() > 0;
+        local.trace.arrived(header, if has_switched { How::Switched } else { How::Spawned });
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
         if local.looks.are_open() {
