@@ -25,12 +25,14 @@ pub(crate) struct Tracer {
     recorder: RefCell<Option<Recorder>>,
 }
 
+/// The hooks. What they do while a trace is taken is kept out of the functions that call them, and
+/// is handed values only, so that these functions stay as they are.
 impl Tracer {
     /// A task is about to be polled.
     #[inline]
     pub(crate) fn poll_begins(&self, task: &Header) {
         if self.is_on.get() {
-            self.task_begins(Doing::Poll, task);
+            self.note_task(Doing::Poll, task);
         }
     }
 
@@ -38,7 +40,7 @@ impl Tracer {
     #[inline]
     pub(crate) fn drop_begins(&self, task: &Header) {
         if self.is_on.get() {
-            self.task_begins(Doing::Drop, task);
+            self.note_task(Doing::Drop, task);
         }
     }
 
@@ -46,7 +48,7 @@ impl Tracer {
     #[inline]
     pub(crate) fn sleep_begins(&self) {
         if self.is_on.get() {
-            self.record(|recorder| recorder.begin(What::WaitBegins { doing: Doing::Sleep }));
+            self.note_wait(Doing::Sleep);
         }
     }
 
@@ -54,7 +56,7 @@ impl Tracer {
     #[inline]
     pub(crate) fn spin_begins(&self) {
         if self.is_on.get() {
-            self.record(|recorder| recorder.begin(What::WaitBegins { doing: Doing::Spin }));
+            self.note_wait(Doing::Spin);
         }
     }
 
@@ -62,7 +64,7 @@ impl Tracer {
     #[inline]
     pub(crate) fn ends(&self, finished: bool) {
         if self.is_on.get() {
-            self.record(|recorder| recorder.end(finished));
+            self.note_end(finished);
         }
     }
 
@@ -70,8 +72,15 @@ impl Tracer {
     #[inline]
     pub(crate) fn delivered(&self, message: &Message) {
         if self.is_on.get() {
-            let node = message.address() as u64;
-            self.record(|recorder| recorder.point(|_| What::Delivered { node }));
+            self.note_point(What::Delivered { node: message.address() as u64 });
+        }
+    }
+
+    /// The message that is being delivered has brought a task.
+    #[inline]
+    pub(crate) fn arrived(&self, task: &Header, how: How) {
+        if self.is_on.get() {
+            self.note_arrival(task, how);
         }
     }
 
@@ -83,38 +92,57 @@ impl Tracer {
         }
     }
 
-    /// The message that is being delivered has brought a task.
-    #[inline]
-    pub(crate) fn arrived(&self, task: &Header, how: How) {
-        if self.is_on.get() {
-            self.record(|recorder| {
-                recorder.point(|recorder| What::Arrived { task: recorder.mark(task), how })
-            });
-        }
-    }
-
     /// A task is about to be laid out for other rings to take.
     #[inline]
     pub(crate) fn laid_out(&self, task: &Header) {
         if self.is_on.get() {
-            let task = task.identity().0.get();
-            self.record(|recorder| recorder.point(|_| What::LaidOut { task }));
+            self.note_point(What::LaidOut { task: task.identity().0.get() });
         }
     }
 
     /// A message is about to be sent; on `false` this ring is not traced together with that one.
     pub(super) fn sent(&self, node: NonNull<Node>, to: &'static Mailbox) -> bool {
-        self.is_on.get() && self.note_sent(node.as_ptr().addr(), to)
+        let mut recorder = self.recorder.borrow_mut();
+        let Some(recorder) = recorder.as_mut() else { return false };
+        let Some(to) = recorder.session.index_of(to) else { return false };
+        recorder.point(What::Sent { node: node.as_ptr().addr() as u64, to });
+        true
     }
 
     #[cold]
     #[inline(never)]
-    fn note_sent(&self, node: usize, to: &'static Mailbox) -> bool {
-        let mut recorder = self.recorder.borrow_mut();
-        let Some(recorder) = recorder.as_mut() else { return false };
-        let Some(to) = recorder.session.index_of(to) else { return false };
-        recorder.point(|_| What::Sent { node: node as u64, to });
-        true
+    fn note_task(&self, doing: Doing, task: &Header) {
+        self.record(|recorder| {
+            let task = recorder.mark(task);
+            recorder.begin(What::TaskBegins { doing, task });
+        });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_wait(&self, doing: Doing) {
+        self.record(|recorder| recorder.begin(What::WaitBegins { doing }));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_end(&self, finished: bool) {
+        self.record(|recorder| recorder.end(finished));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_point(&self, what: What) {
+        self.record(|recorder| recorder.point(what));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_arrival(&self, task: &Header, how: How) {
+        self.record(|recorder| {
+            let task = recorder.mark(task);
+            recorder.point(What::Arrived { task, how });
+        });
     }
 
     #[cold]
@@ -124,22 +152,11 @@ impl Tracer {
             let giver = recorder.session.index_of(task.address());
             // One of another pool cannot be; and there are not so many rings.
             let from = giver.and_then(|ring| ring.try_into().ok()).unwrap_or(u16::MAX);
-            let how = How::Shed { from };
-            recorder.point(|recorder| What::Arrived { task: recorder.mark(task), how });
-        });
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn task_begins(&self, doing: Doing, task: &Header) {
-        self.record(|recorder| {
             let task = recorder.mark(task);
-            recorder.begin(What::TaskBegins { doing, task });
+            recorder.point(What::Arrived { task, how: How::Shed { from } });
         });
     }
 
-    #[cold]
-    #[inline(never)]
     fn record(&self, write: impl FnOnce(&mut Recorder)) {
         self.recorder.borrow_mut().as_mut().map(write);
     }
@@ -205,9 +222,8 @@ impl Recorder {
     }
 
     /// Something that takes no time.
-    fn point(&mut self, what: impl FnOnce(&mut Self) -> What) {
+    fn point(&mut self, what: What) {
         if self.has_room(1 + usize::from(self.is_open)) {
-            let what = what(self);
             self.push(what);
         } else {
             self.buffer().dropped.add(1);
