@@ -193,7 +193,8 @@ impl Builder {
 
     /// How much work a ring keeps for itself before it offers tasks to idle rings, by what it knows
     /// of how long polls take. By default 50 µs, which is about what it costs to wake another ring.
-    /// With zero it keeps one task at a time.
+    /// With zero it keeps one task at a time. What a task takes that was never polled is not known,
+    /// so whatever the limit is, nobody waits behind it.
     pub fn shed_beyond(mut self, work: Duration) -> Self {
         self.shed_beyond = work;
         self

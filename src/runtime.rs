@@ -346,7 +346,8 @@ impl fmt::Debug for Runtime {
 pub struct Load {
     /// Tasks that are ready to run.
     pub tasks_ready: usize,
-    /// Tasks that live here.
+    /// Tasks that live here; not those that are laid out for other rings, which are only counted
+    /// as ready.
     pub tasks_alive: usize,
     /// Operations that the kernel has.
     pub operations_in_flight: usize,

@@ -58,6 +58,7 @@ impl Worker<'_> {
             // Nothing else would wake a ring that went to sleep now.
             return Ok(());
         }
+        shed::hand_watch_on(self.local);
         self.run_tasks();
         self.fire_timers();
         self.publish();
@@ -174,10 +175,13 @@ impl Worker<'_> {
         if spin_ns > 0 && self.look_on(spin_ns) {
             return Ok(());
         }
+        // Before the last look: what is laid out from now on may be left to our next one.
+        let looked = Instant::now();
         if !shed::fall_idle(self.local) {
             return Ok(());
         }
-        let slept = if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) };
+        let asleep = self.local.mailbox.inbox.fall_asleep();
+        let slept = if asleep { self.sleep(looked) } else { Ok(()) };
         shed::wake_up(self.local);
         slept
     }
@@ -225,15 +229,13 @@ impl Worker<'_> {
 
     /// Blocks in the kernel until a completion, a bell or the next deadline. The inbox says that we
     /// sleep.
-    fn sleep(&mut self) -> io::Result<()> {
+    fn sleep(&mut self, slept_from: Instant) -> io::Result<()> {
         let local = self.local;
-        let slept_from = Instant::now();
         let slept_from_ns = since_start_ns(slept_from);
-        let deadline_ns = local.timers.borrow().next_deadline_ns().into_iter();
-        // We have just looked; once that time has passed no other look is needed.
-        let look_again_ns = local.look_again_ns.get();
+        let deadline_ns = local.timers.borrow().next_deadline_ns();
         let limit = deadline_ns
-            .chain((look_again_ns > slept_from_ns).then_some(look_again_ns))
+            .into_iter()
+            .chain(shed::next_look_ns(local, slept_from_ns))
             .min()
             .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep.begin(slept_from_ns);

@@ -12,7 +12,10 @@
 //! | 4. looks for the idle; wakes one      |                                         |
 //!
 //! If there is little to do, step 4 is left out where a ring was woken a short while ago: that one
-//! looks once more when this while is over (`PATIENCE_NS`), whatever it does in between.
+//! has the *watch*, and looks once more when this while is over (`PATIENCE_NS`). If it gets
+//! something to do itself, it hands the watch on to a ring that is idle (`hand_on`). If none is, the
+//! watch is over, and the next who gives is not quiet; it is over before the last look for givers,
+//! so whoever was quiet because of it is seen by that look.
 //!
 //! One of the fences comes first. If it is the giver's, the other ring sees the giver in its step
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
@@ -33,19 +36,22 @@ fn clock_ns() -> u64 {
     0
 }
 
-/// A set of rings, one bit each, on cache lines of its own.
-#[repr(align(128))]
+/// A set of rings, one bit each.
 struct RingSet {
-    words: Box<[AtomicU64]>,
+    words: Box<[Word]>,
 }
+
+/// On cache lines of its own.
+#[repr(align(128))]
+struct Word(AtomicU64);
 
 impl RingSet {
     fn new(rings: usize) -> Self {
-        Self { words: (0..rings.div_ceil(64)).map(|_| AtomicU64::new(0)).collect() }
+        Self { words: (0..rings.div_ceil(64)).map(|_| Word(AtomicU64::new(0))).collect() }
     }
 
     fn word_and_bit(&self, ring: usize) -> (&AtomicU64, u64) {
-        (&self.words[ring / 64], 1 << (ring % 64))
+        (&self.words[ring / 64].0, 1 << (ring % 64))
     }
 
     #[inline]
@@ -74,7 +80,7 @@ impl RingSet {
     #[inline]
     fn next_after(&self, own: usize) -> Option<usize> {
         // Ordering: Relaxed, as in `has`.
-        let load = |word: usize| self.words[word].load(Ordering::Relaxed);
+        let load = |word: usize| self.words[word].0.load(Ordering::Relaxed);
         next_in_circle(own, load, self.words.len())
     }
 }
@@ -86,39 +92,51 @@ pub(crate) struct Board {
     /// How long the first poll of a task takes, in nanoseconds, as far as known: the same kinds of
     /// tasks are born on all rings.
     fresh_ns: AtomicU64,
-    /// When a ring was last chosen to be woken.
-    invited_ns: AtomicU64,
+    /// Until when a ring that was woken will look once more.
+    watched_until_ns: AtomicU64,
 }
 
 impl Board {
     pub(crate) fn new(rings: usize) -> Self {
         let (givers, idle) = (RingSet::new(rings), RingSet::new(rings));
         let fresh_ns = AtomicU64::new(Estimate::unknown().get());
-        Self { givers, idle, fresh_ns, invited_ns: AtomicU64::new(0) }
+        Self { givers, idle, fresh_ns, watched_until_ns: AtomicU64::new(0) }
     }
 
     /// `own` has put something onto its shelf that will take about so long. Gives a ring that is
-    /// idle, for the caller alone to wake.
+    /// idle, for the caller alone to wake: for much at once, and for little if nobody has the
+    /// watch.
     pub(crate) fn give(&self, own: usize, takes_ns: u64) -> Option<usize> {
         self.givers.insert(own);
-        // Ordering: SeqCst, partner of the fence in `fall_idle`.
+        // Ordering: SeqCst, partner of the fences in `fall_idle` and `hand_on`.
         fence(Ordering::SeqCst);
-        let is_somebody_idle = self.idle.next_after(own).is_some();
-        if is_somebody_idle && self.is_worth_it(takes_ns) { self.next_idle(own) } else { None }
+        self.idle.next_after(own)?;
+        if takes_ns < SOON_NS && self.is_watched() { None } else { self.choose(own) }
     }
 
-    /// Whether to wake a ring now: for much at once, and for little if it is a while since that was
-    /// done last. Otherwise whoever was woken then will look again.
-    fn is_worth_it(&self, takes_ns: u64) -> bool {
-        let now_ns = clock_ns();
-        // Ordering: Relaxed: of two that come here at once, both may go on.
-        let invited_ns = self.invited_ns.load(Ordering::Relaxed);
-        let is_worth_it = takes_ns >= SOON_NS || now_ns.saturating_sub(invited_ns) >= PATIENCE_NS;
-        if is_worth_it {
-            // Ordering: Relaxed, as above.
-            self.invited_ns.store(now_ns, Ordering::Relaxed);
-        }
-        is_worth_it
+    /// Whether a ring was woken that will look once more.
+    fn is_watched(&self) -> bool {
+        // Ordering: Relaxed: ordered by the fences in `give` and `hand_on`.
+        clock_ns() < self.watched_until_ns.load(Ordering::Relaxed)
+    }
+
+    /// An idle ring, for the caller alone to wake, which has the watch from then on.
+    fn choose(&self, own: usize) -> Option<usize> {
+        let ring = self.next_idle(own);
+        let until_ns = if ring.is_some() { clock_ns() + PATIENCE_NS } else { 0 };
+        // Ordering: Relaxed, as in `is_watched`.
+        self.watched_until_ns.store(until_ns, Ordering::Relaxed);
+        ring
+    }
+
+    /// `own` has the watch and something else to do. Gives the ring that is to have it, for the
+    /// caller alone to wake.
+    pub(crate) fn hand_on(&self, own: usize) -> Option<usize> {
+        self.choose(own).or_else(|| {
+            // Ordering: SeqCst, partner of the fence in `give`.
+            fence(Ordering::SeqCst);
+            if self.has_giver_besides(own) { self.choose(own) } else { None }
+        })
     }
 
     /// A ring that is idle, for the caller alone to wake.

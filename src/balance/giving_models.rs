@@ -21,10 +21,17 @@ struct World {
     board: Board,
     shelves: Vec<Shelf<Thing>>,
     bells: Vec<Arc<Post>>,
+    /// How much there is to do of each thing.
+    takes_ns: u64,
 }
 
 fn world(rings: usize) -> Arc<World> {
+    world_of(rings, u64::MAX)
+}
+
+fn world_of(rings: usize, takes_ns: u64) -> Arc<World> {
     Arc::new(World {
+        takes_ns,
         board: Board::new(rings),
         shelves: (0..rings).map(|_| Shelf::new()).collect(),
         bells: (0..rings).map(|_| Post::new()).collect(),
@@ -43,13 +50,13 @@ impl World {
 
     fn put(&self, own: usize, thing: NonNull<Thing>) {
         self.shelves[own].put(thing, 1);
-        if let Some(ring) = self.board.give(own, u64::MAX) {
+        if let Some(ring) = self.board.give(own, self.takes_ns) {
             self.bells[ring].send(1);
         }
     }
 
     fn take_from(&self, ring: usize) -> Option<u32> {
-        let (thing, _) = self.shelves[ring].take()?;
+        let thing = self.shelves[ring].take()?;
         // SAFETY: made by `lay_out`, and taken by us alone.
         let thing = unsafe { Box::from_raw(thing.as_ptr()) };
         // SAFETY: ours.
@@ -105,6 +112,32 @@ fn what_is_laid_out_again_is_found_again() {
         }
         world.lay_out(0, 8);
         assert_eq!(sleeper.join().unwrap(), 15);
+    });
+}
+
+/// Little is laid out, twice, by a ring that never looks back. The ring that is woken for the first
+/// takes it and has something to do for ever, so it hands the watch on; a third ring falls asleep
+/// meanwhile. In the models the clock stands still: nobody looks once more by itself.
+#[test]
+fn the_watch_is_handed_on_and_little_is_found() {
+    loom::model(|| {
+        let world = world_of(3, 1);
+        let (first, second) = (world.clone(), world.clone());
+        let watcher = thread::spawn(move || {
+            let text = first.look_for_work(1);
+            if let Some(ring) = first.board.hand_on(1) {
+                first.bells[ring].send(1);
+            }
+            text
+        });
+        let third = thread::spawn(move || second.look_for_work(2));
+        world.lay_out(0, 7);
+        // Only what has been taken makes room for the next.
+        while !world.shelves[0].is_empty() {
+            thread::yield_now();
+        }
+        world.lay_out(0, 8);
+        assert_eq!(watcher.join().unwrap() + third.join().unwrap(), 15);
     });
 }
 

@@ -43,14 +43,12 @@ impl<T> Shelf<T> {
         self.first.store(first.as_ptr(), Ordering::Release);
     }
 
-    /// Anybody: takes the whole list, of about so many.
-    pub(crate) fn take(&self) -> Option<(NonNull<T>, usize)> {
+    /// Anybody: takes the whole list.
+    pub(crate) fn take(&self) -> Option<NonNull<T>> {
         if self.is_empty() {
             return None;
         }
         // Ordering: Acquire, partner of the Release in `put`.
-        let first = NonNull::new(self.first.swap(ptr::null_mut(), Ordering::Acquire))?;
-        // Ordering: Relaxed: a hint, and perhaps that of the next list already.
-        Some((first, self.count.load(Ordering::Relaxed)))
+        NonNull::new(self.first.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }

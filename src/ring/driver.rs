@@ -13,7 +13,7 @@ use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
 use super::in_flight::{Beginning, InFlight, Operation};
-use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
+use super::provided::BufferGroups;
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
@@ -23,7 +23,7 @@ use crate::time::moment::Moment;
 
 /// A ring, and what stands in line for it.
 pub(crate) struct Ring {
-    uring: IoUring,
+    pub(super) uring: IoUring,
     registered: Option<RegisteredRing>,
     features: Features,
     /// Entries that found the queue full although it had just been submitted.
@@ -38,7 +38,7 @@ pub(crate) struct Ring {
     enters: u64,
     /// How often completions were reaped while the kernel kept back more.
     completion_overflows: u64,
-    buffer_groups: BufferGroups,
+    pub(super) buffer_groups: BufferGroups,
     buffers: BufferTable,
 }
 
@@ -100,36 +100,6 @@ impl Ring {
 
     pub(crate) fn fd(&self) -> i32 {
         self.uring.as_raw_fd()
-    }
-
-    /// Registers a group of buffers; see [`BufferGroups::register`].
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    pub(crate) unsafe fn register_group(&mut self, options: GroupOptions) -> io::Result<u16> {
-        // SAFETY: the caller's promise.
-        unsafe { self.buffer_groups.register(&self.uring, options) }
-    }
-
-    pub(crate) fn buffer_group(&mut self, group: u16) -> &mut BufferGroup {
-        self.buffer_groups.get(group)
-    }
-
-    /// Writes down what a completion says about buffers; see [`BufferGroup::claim`].
-    pub(crate) fn claim_buffers(
-        &mut self,
-        group: u16,
-        taken: Taken,
-        to: impl FnMut(Part),
-    ) -> io::Result<()> {
-        let Self { uring, buffer_groups, .. } = self;
-        buffer_groups.get(group).claim(taken, || provided::head_of(uring, group), to)
-    }
-
-    /// Unregisters a group of buffers that no operation uses any more.
-    pub(crate) fn withdraw_group(&mut self, group: u16) {
-        self.buffer_groups.withdraw(&self.uring, group);
     }
 
     /// Queues an operation, whose user data names its cell.

@@ -148,8 +148,12 @@ impl<T> Task<T> {
                 Some(previous) if previous.will_wake(waker) => previous,
                 _ => waker.clone(),
             };
-            header.home.join_waker.set(Some(waker));
-            return false;
+            // The clone, and the drop of the one before, are the user's code. If that has woken
+            // the task, another ring may have taken it.
+            if header.is_here(context::here()) {
+                header.home.join_waker.set(Some(waker));
+                return false;
+            }
         }
         // SAFETY: this is the one handle, borrowed exclusively.
         unsafe { header.join.register(waker) == Registered::Complete }

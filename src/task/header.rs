@@ -72,8 +72,9 @@ pub(crate) struct Home {
     /// polled here; see `travel.rs`.
     pub(super) put_off: Cell<u8>,
     /// Wakers counted here; see `state.rs`.
-    pub(super) references: Cell<i32>,
-    /// Operations dropped in flight that the kernel has not given back yet.
+    pub(super) references: Cell<i16>,
+    /// Operations dropped in flight that the kernel has not given back yet. A task on a shelf has
+    /// none; there the first one has the length of the list here.
     pub(super) orphans: Cell<u32>,
     /// When it was made ready, in the order of its ring; zero if it is not in a ready queue.
     pub(super) turn: Cell<u32>,
@@ -110,6 +111,13 @@ impl Mobility {
 }
 
 impl Home {
+    /// No ring gives the task away from now on.
+    pub(super) fn stay(&self) {
+        if self.mobility.get().is_movable() {
+            self.mobility.set(Mobility::Staying);
+        }
+    }
+
     #[inline]
     pub(super) fn is_queued(&self) -> bool {
         self.turn.get() != 0

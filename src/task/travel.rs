@@ -182,11 +182,15 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
 }
 
 /// Whether a task runs on the calling thread now. A switch to this ring has seen that it is here,
-/// so the task may leave.
+/// so the task may leave; but only by itself, since this is where it wants to be.
 pub(crate) fn has_arrived() -> bool {
     let task = context::with(|local| local.and_then(|local| local.current.get()));
+    let Some(task) = task else { return false };
     // SAFETY: the running task is valid, and lives here.
-    task.inspect(|task| unsafe { task.as_ref() }.home.put_off.set(0)).is_some()
+    let home = &unsafe { task.as_ref() }.home;
+    home.put_off.set(0);
+    home.stay();
+    true
 }
 
 /// Writes down where the running task goes when its poll returns; or nothing, if it has to stay for
@@ -200,7 +204,7 @@ pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
         return Err(SwitchError::Local);
     }
     // It says itself where it wants to be, and from here on nobody else does.
-    header.home.mobility.set(Mobility::Staying);
+    header.home.stay();
     if let Some(left) = header.home.put_off.get().checked_sub(1) {
         header.home.put_off.set(left);
         return Ok(());
