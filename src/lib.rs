@@ -255,6 +255,7 @@ mod thread;
 pub mod time;
 #[cfg(not(ringpool_loom))]
 pub mod trace;
+#[cfg(not(ringpool_loom))]
 mod watchdog;
 #[cfg(not(ringpool_loom))]
 mod worker;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::balance::Balance;
 use crate::balance::board::Board;
-use crate::balance::policy::PATIENCE_NS;
 use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
 use crate::capabilities::DoorbellKind;
@@ -163,7 +162,6 @@ unsafe fn deliver_invitation(_: NonNull<Node>) {
         let local = local.expect("messages are delivered on a ring's thread");
         // Ordering: Release, partner of the Acquire in `invite`: we are done with the node.
         local.shared.is_invited.store(false, Ordering::Release);
-        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
     });
 }
 

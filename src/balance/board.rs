@@ -54,13 +54,6 @@ impl RingSet {
         (&self.words[ring / 64].0, 1 << (ring % 64))
     }
 
-    #[inline]
-    fn has(&self, ring: usize) -> bool {
-        let (word, bit) = self.word_and_bit(ring);
-        // Ordering: Relaxed: a hint, or ordered by the fences in `Board`.
-        word.load(Ordering::Relaxed) & bit != 0
-    }
-
     fn insert(&self, ring: usize) {
         let (word, bit) = self.word_and_bit(ring);
         // Ordering: Release, partner of the Acquire in `remove`: who strikes a giver off finds what
@@ -72,8 +65,8 @@ impl RingSet {
     fn remove(&self, ring: usize) -> bool {
         let (word, bit) = self.word_and_bit(ring);
         // Ordering: Acquire, partner of the Release in `insert`; and what a taker does with the
-        // shelf stays behind this step.
-        word.fetch_and(!bit, Ordering::Acquire) & bit != 0
+        // shelf stays behind this step. And both, between who chooses an idle ring and that ring.
+        word.fetch_and(!bit, Ordering::AcqRel) & bit != 0
     }
 
     /// The first one after `own`.
@@ -122,11 +115,19 @@ impl Board {
 
     /// An idle ring, for the caller alone to wake, which has the watch from then on.
     fn choose(&self, own: usize) -> Option<usize> {
-        let ring = self.next_idle(own);
-        let until_ns = if ring.is_some() { clock_ns() + PATIENCE_NS } else { 0 };
-        // Ordering: Relaxed, as in `is_watched`.
-        self.watched_until_ns.store(until_ns, Ordering::Relaxed);
-        ring
+        let mut from = own;
+        while let Some(ring) = self.idle.next_after(from) {
+            // Before the ring can know that it was chosen, since it may hand the watch on at once.
+            // Ordering: Relaxed: published by the Release in `remove`.
+            self.watched_until_ns.store(clock_ns() + PATIENCE_NS, Ordering::Relaxed);
+            if self.idle.remove(ring) {
+                return Some(ring);
+            }
+            from = ring;
+        }
+        // Ordering: Relaxed: whoever was quiet just now saw a ring idle that is awake by now.
+        self.watched_until_ns.store(0, Ordering::Relaxed);
+        None
     }
 
     /// `own` has the watch and something else to do. Gives the ring that is to have it, for the
@@ -137,18 +138,6 @@ impl Board {
             fence(Ordering::SeqCst);
             if self.has_giver_besides(own) { self.choose(own) } else { None }
         })
-    }
-
-    /// A ring that is idle, for the caller alone to wake.
-    fn next_idle(&self, own: usize) -> Option<usize> {
-        let mut from = own;
-        loop {
-            let ring = self.idle.next_after(from)?;
-            if self.idle.remove(ring) {
-                return Some(ring);
-            }
-            from = ring;
-        }
     }
 
     /// Whether a ring other than `own` has something to give. Cheap enough to spin on.
@@ -173,11 +162,9 @@ impl Board {
         !self.has_giver_besides(own)
     }
 
-    /// `own` has something to do.
-    pub(crate) fn wake_up(&self, own: usize) {
-        if self.idle.has(own) {
-            self.idle.remove(own);
-        }
+    /// `own`, which fell idle, is awake. Says whether it was chosen meanwhile, and so has the watch.
+    pub(crate) fn wake_up(&self, own: usize) -> bool {
+        !self.idle.remove(own)
     }
 
     /// The first poll of a task took so long. Of two that learn at once one is forgotten.

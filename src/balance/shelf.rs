@@ -36,11 +36,13 @@ impl<T> Shelf<T> {
 
     /// Owner: puts the list that begins with `first` onto the empty shelf.
     pub(crate) fn put(&self, first: NonNull<T>, count: usize) {
-        debug_assert!(self.is_empty(), "only the owner puts, and it has emptied the shelf");
         // Ordering: Relaxed: a hint.
         self.count.store(count, Ordering::Relaxed);
-        // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks.
-        self.first.store(first.as_ptr(), Ordering::Release);
+        // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks. And a
+        // read-modify-write like that one, so that all changes have one order: a look at the shelf
+        // that comes after this step never finds it as it was before.
+        let before = self.first.swap(first.as_ptr(), Ordering::Release);
+        debug_assert!(before.is_null(), "only the owner puts, and it has emptied the shelf");
     }
 
     /// Anybody: takes the whole list.

@@ -17,11 +17,14 @@
 //! message to the ring it is on.
 
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use super::header::Header;
 use super::queue::ReadyQueue;
+use crate::balance::policy::PATIENCE_NS;
 use crate::context::Local;
 use crate::runtime::Shared;
+use crate::time::since_start_ns;
 
 /// Before each poll: lays out what this ring will not run soon, and takes back from its shelf what
 /// is to be run now.
@@ -119,10 +122,10 @@ pub(crate) fn fall_idle(local: &Local) -> bool {
     false
 }
 
-/// This ring has slept.
+/// This ring has slept. If it was chosen to be woken it has the watch.
 pub(crate) fn wake_up(local: &Local) {
-    if local.ready.gives() {
-        local.shared.board.wake_up(local.shared.index);
+    if local.ready.gives() && local.shared.board.wake_up(local.shared.index) {
+        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
     }
 }
 
@@ -279,7 +282,6 @@ pub(crate) fn gather(local: &Local) {
         give_watch_up(local);
     }
     local.ready.give_no_more();
-    local.shared.board.wake_up(local.shared.index);
     let list = taken(&local.shared);
     while let Some(task) = list.pop() {
         // SAFETY: it was packed, and is ours.
