@@ -21,7 +21,7 @@
 //! between joins the givers after that, and is not forgotten; and who is struck off after it joined
 //! has its tasks found, since both are steps on the same word.
 
-use super::policy::{Estimate, PATIENCE_NS, SOON_NS, next_in_circle};
+use super::policy::{Estimate, is_worth_waking, next_in_circle};
 use crate::primitives::atomic::{AtomicU64, Ordering, fence};
 
 /// Nanoseconds on the clock of the timers. In the models it stands still, so that only what is much
@@ -107,13 +107,12 @@ impl Board {
         if is_somebody_idle && self.is_worth_it(takes_ns) { self.next_idle(own) } else { None }
     }
 
-    /// Whether to wake a ring now: for much at once, and for little if it is a while since that was
-    /// done last. Otherwise whoever was woken then will look again.
+    /// Whether to wake a ring now.
     fn is_worth_it(&self, takes_ns: u64) -> bool {
         let now_ns = clock_ns();
         // Ordering: Relaxed: of two that come here at once, both may go on.
         let invited_ns = self.invited_ns.load(Ordering::Relaxed);
-        let is_worth_it = takes_ns >= SOON_NS || now_ns.saturating_sub(invited_ns) >= PATIENCE_NS;
+        let is_worth_it = is_worth_waking(takes_ns, now_ns.saturating_sub(invited_ns));
         if is_worth_it {
             // Ordering: Relaxed, as above.
             self.invited_ns.store(now_ns, Ordering::Relaxed);

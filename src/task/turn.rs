@@ -2,13 +2,8 @@
 
 use std::time::Instant;
 
-use crate::balance::policy::LONG_TURN_NS;
+use crate::balance::policy::{LONG_TURN_NS, polls_to_next_look};
 use crate::context::Local;
-
-/// Polls that are timed together take about this long, so that a look at the clock costs little.
-const LOOK_NS: u64 = 5_000;
-/// Never more of them.
-const POLLS_PER_LOOK: u32 = 32;
 
 /// Looks at the clock now and then while several tasks wait that could be given away. It tells the
 /// ring how long polls take, and when a turn has taken long enough.
@@ -55,9 +50,7 @@ impl Clock {
         if self.polls_since == 1 && local.ready.popped_fresh() {
             local.shared.board.learn_fresh(poll_ns);
         }
-        // More from one look to the next, as long as they are short.
-        let short_enough = u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX);
-        self.next_look = (self.next_look * 2).min(short_enough).clamp(1, POLLS_PER_LOOK);
+        self.next_look = polls_to_next_look(self.next_look, poll_ns);
         (self.last_look, self.polls_since) = (now, 0);
         (now - self.started).as_nanos() as u64 >= LONG_TURN_NS
     }
