@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(crate) use balance::{
     Estimate, LONG_TURN_NS, PATIENCE_NS, SOON_NS, is_worth_waking, keeps, next_in_circle,
-    polls_to_next_look,
+    polls_to_first_look, polls_to_next_look,
 };
 pub(crate) use sleep::SpinPolicy;
 

@@ -72,6 +72,7 @@ struct Clock {
     last_look_ns: u64,
     polls_since: u32,
     next_look: u32,
+    has_looked: bool,
 }
 
 impl Own {
@@ -272,11 +273,13 @@ impl Shedding {
         let mut looked = None;
         if let Some(clock) = &mut lap.clock {
             clock.polls_since += 1;
-            if clock.polls_since >= clock.next_look {
+            let tells_of_fresh = was_fresh && clock.polls_since == 1;
+            if clock.polls_since >= clock.next_look || tells_of_fresh && !clock.has_looked {
                 let poll_ns = (world.now_ns - clock.last_look_ns) / u64::from(clock.polls_since);
-                looked = Some((poll_ns, was_fresh && clock.polls_since == 1));
+                looked = Some((poll_ns, tells_of_fresh));
                 clock.next_look = policy::polls_to_next_look(clock.next_look, poll_ns);
                 (clock.last_look_ns, clock.polls_since) = (world.now_ns, 0);
+                clock.has_looked = true;
                 is_over |= world.now_ns - clock.started_ns >= LONG_TURN_NS;
             }
         }
@@ -302,8 +305,13 @@ impl Shedding {
         let matters =
             world.rings[ring].ready.len() >= 2 || !own.surplus.is_empty() || !own.shelf.is_empty();
         let now_ns = world.now_ns;
-        let clock =
-            Clock { started_ns: now_ns, last_look_ns: now_ns, polls_since: 0, next_look: 1 };
+        let clock = Clock {
+            started_ns: now_ns,
+            last_look_ns: now_ns,
+            polls_since: 0,
+            next_look: policy::polls_to_first_look(own.poll_time.get()),
+            has_looked: false,
+        };
         own.lap = Some(Lap { polls: 0, clock: matters.then_some(clock) });
     }
 

@@ -18,8 +18,10 @@
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
 //!
 //! A taker strikes the giver off *before* it empties the shelf. So who lays something out in
-//! between joins the givers after that, and is not forgotten; and who is struck off after it joined
-//! has its tasks found, since both are steps on the same word.
+//! between joins the givers after that, and is not forgotten. Who finds itself among the givers
+//! already need not join: the word is everybody's, and to change it costs. For that there is a
+//! fence between its shelf and its look, and one between striking off and emptying; either the
+//! taker finds the tasks, or the giver finds itself struck off.
 
 use super::policy::{Estimate, is_worth_waking, next_in_circle};
 use crate::primitives::atomic::{AtomicU64, Ordering, fence};
@@ -100,9 +102,14 @@ impl Board {
     /// `own` has put something onto its shelf that will take about so long. Gives a ring that is
     /// idle, for the caller alone to wake.
     pub(crate) fn give(&self, own: usize, takes_ns: u64) -> Option<usize> {
-        self.givers.insert(own);
-        // Ordering: SeqCst, partner of the fence in `fall_idle`.
+        // Ordering: SeqCst, partner of the fence in `next_giver`: if we are seen as a giver below,
+        // who strikes us off has not looked at the shelf yet. And of that in `fall_idle`.
         fence(Ordering::SeqCst);
+        if !self.givers.has(own) {
+            self.givers.insert(own);
+            // Ordering: SeqCst, partner of the fence in `fall_idle`.
+            fence(Ordering::SeqCst);
+        }
         let is_somebody_idle = self.idle.next_after(own).is_some();
         if is_somebody_idle && self.is_worth_it(takes_ns) { self.next_idle(own) } else { None }
     }
@@ -143,6 +150,9 @@ impl Board {
     pub(crate) fn next_giver(&self, own: usize) -> Option<usize> {
         let ring = self.givers.next_after(own)?;
         self.givers.remove(ring);
+        // Ordering: SeqCst, partner of the first fence in `give`: who lays something out that we
+        // do not find on the shelf finds itself struck off.
+        fence(Ordering::SeqCst);
         Some(ring)
     }
 

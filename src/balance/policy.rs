@@ -28,14 +28,23 @@ pub(crate) fn is_worth_waking(takes_ns: u64, since_ns: u64) -> bool {
 
 /// Polls that are timed together take about this long, so that a look at the clock costs little.
 const LOOK_NS: u64 = 5_000;
-/// Never more of them.
+/// Never more of them, and fewer at first: polls may take longer than they did.
 const POLLS_PER_LOOK: u32 = 32;
+const POLLS_TO_FIRST_LOOK: u32 = 8;
+
+/// After how many polls to look at the clock for the first time in a turn, if polls took so long.
+pub(crate) fn polls_to_first_look(poll_ns: u64) -> u32 {
+    short_enough(poll_ns).clamp(1, POLLS_TO_FIRST_LOOK)
+}
 
 /// After how many polls to look at the clock again, if polls take so long and it was so many last:
 /// more from one look to the next, as long as they are short.
 pub(crate) fn polls_to_next_look(last: u32, poll_ns: u64) -> u32 {
-    let short_enough = u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX);
-    (last * 2).min(short_enough).clamp(1, POLLS_PER_LOOK)
+    short_enough(poll_ns).min(last * 4).clamp(1, POLLS_PER_LOOK)
+}
+
+fn short_enough(poll_ns: u64) -> u32 {
+    u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX)
 }
 
 /// How long a poll takes, as far as those before tell.
@@ -115,11 +124,9 @@ mod tests {
 
     #[test]
     fn the_clock_is_looked_at_less_often_while_polls_are_short() {
-        assert_eq!(
-            [1, 2, 4, 8, 16, 32].map(|last| polls_to_next_look(last, 0)),
-            [2, 4, 8, 16, 32, 32]
-        );
-        assert_eq!([1, 2, 32].map(|last| polls_to_next_look(last, 1_000)), [2, 4, 5]);
+        assert_eq!([0, 1_000, 5_001].map(polls_to_first_look), [8, 5, 1]);
+        assert_eq!([1, 4, 8, 32].map(|last| polls_to_next_look(last, 0)), [4, 16, 32, 32]);
+        assert_eq!([1, 2, 32].map(|last| polls_to_next_look(last, 1_000)), [4, 5, 5]);
         assert_eq!(polls_to_next_look(32, u64::MAX), 1);
     }
 

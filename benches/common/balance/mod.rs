@@ -8,9 +8,13 @@ mod hotspot;
 
 use ringpool::Balance;
 
+use self::born::Birth;
 use self::computing::{EVEN, SHORT, UNEVEN, halves, in_turn};
 use self::fan::Born;
 use super::rows::{Goal, Row, floor, ringpool, tokio};
+
+const MANY_BORN: Birth = Birth { tasks: 10_000, yields: 3 };
+const SOME_THAT_STAY: Birth = Birth { tasks: 64, yields: 1_000 };
 
 /// These rows, as the table has them.
 pub(crate) const ROWS: &[Row] = &[
@@ -70,12 +74,25 @@ pub(crate) const ROWS: &[Row] = &[
         notes: &[14, 17],
     },
     Row {
-        name: "10,000 tasks born on each of two threads yield three times, a task",
-        operations: 2 * born::TASKS,
+        name: "64 tasks on each of two threads yield, a yield",
+        operations: 2 * SOME_THAT_STAY.tasks * SOME_THAT_STAY.yields,
         contenders: &[
-            ringpool(|count| born::ringpool(Balance::Shed, count)),
-            tokio(born::tokio),
-            floor("ringpool, by hand", |count| born::ringpool(Balance::Manual, count)),
+            ringpool(|count| born::ringpool(SOME_THAT_STAY, Balance::Shed, count)),
+            tokio(|count| born::tokio(SOME_THAT_STAY, count)),
+            floor("ringpool, by hand", |count| {
+                born::ringpool(SOME_THAT_STAY, Balance::Manual, count)
+            }),
+        ],
+        goal: Goal::WallOfFloor(1.05),
+        notes: &[14, 18],
+    },
+    Row {
+        name: "10,000 tasks born on each of two threads yield three times, a task",
+        operations: 2 * MANY_BORN.tasks,
+        contenders: &[
+            ringpool(|count| born::ringpool(MANY_BORN, Balance::Shed, count)),
+            tokio(|count| born::tokio(MANY_BORN, count)),
+            floor("ringpool, by hand", |count| born::ringpool(MANY_BORN, Balance::Manual, count)),
         ],
         goal: Goal::WallOfFloor(1.05),
         notes: &[14, 18],
