@@ -14,6 +14,8 @@ mod random;
 mod runs;
 #[path = "../benches/simulation/shapes.rs"]
 mod shapes;
+#[path = "../benches/simulation/shedding.rs"]
+mod shedding;
 #[path = "../benches/simulation/strategies.rs"]
 mod strategies;
 #[path = "../benches/simulation/tables.rs"]
@@ -21,8 +23,6 @@ mod tables;
 #[path = "../benches/simulation/world.rs"]
 mod world;
 
-use bits::BitSet;
-use policy::Policy;
 use random::Random;
 use runs::{Contender, Run};
 use shapes::{Shape, Task, ideal_ns};
@@ -30,7 +30,7 @@ use shapes::{Shape, Task, ideal_ns};
 const SHEDDING: [Contender; 4] = [
     Contender::Shedding,
     Contender::SheddingSleepingAtOnce,
-    Contender::SheddingInLine,
+    Contender::SheddingLookingOn,
     Contender::SheddingTrusting,
 ];
 
@@ -132,29 +132,6 @@ fn the_ideal_is_the_work_over_the_rings_or_the_longest_task() {
     let waits = Task { polls: 3, gap_ns: 50, ..task(5, 10) };
     assert_eq!(ideal_ns(&[waits], 8), 135.0);
     assert_eq!(ideal_ns(&[], 2), 0.0);
-}
-
-#[test]
-fn a_ring_keeps_what_it_can_run_soon_and_of_unknown_ones_one() {
-    let keep = Policy::SHEDDING.keep;
-    assert_eq!([keep(1_000, false), keep(20_000, false)], [50, 2]);
-    assert_eq!([keep(1_000_000, false), keep(1_000, true), keep(0, true)], [1, 1, 1]);
-    let trusting = Policy::TRUSTING.keep;
-    assert_eq!([trusting(1_000, true), trusting(0, true), trusting(1_000_000, true)], [50, 1, 1]);
-}
-
-#[test]
-fn the_next_ring_is_the_first_behind_and_never_oneself() {
-    let mut set = BitSet::new(256);
-    let next = Policy::SHEDDING.next_index;
-    assert_eq!(next(5, &set), None);
-    set.insert(5);
-    assert_eq!(next(5, &set), None);
-    set.insert(2);
-    set.insert(200);
-    assert_eq!([next(5, &set), next(200, &set), next(255, &set)], [Some(200), Some(2), Some(2)]);
-    set.remove(200);
-    assert_eq!([next(1, &set), next(63, &set)], [Some(2), Some(2)]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is measured, shared by the benches: `operations` times each row with criterion, `summary`
 //! prints them all in one table.
 
+pub(crate) mod balance;
 pub(crate) mod channels;
 pub(crate) mod echo;
 pub(crate) mod echo_multishot;

@@ -2,7 +2,7 @@
 
 use super::measure::Cost;
 use super::runtimes::Waiting::{Asleep, Default};
-use super::{channels, echo, files, floors, hops, io_rows, local, sync};
+use super::{balance, channels, echo, files, floors, hops, io_rows, local, sync};
 
 /// One question.
 pub(crate) struct Row {
@@ -73,7 +73,7 @@ const MSG_RING_AFTER_GAP: Contender =
 const PARK: Contender = floor("park and unpark", floors::park);
 
 /// What the table says about rows, by number.
-pub(crate) const NOTES: [&str; 13] = [
+pub(crate) const NOTES: [&str; 18] = [
     "Tokio: two current-thread runtimes, each on a thread pinned as ringpool's rings are. It has \
      no way to wait awake.",
     "Tokio cannot move a task; compared with spawning on the other runtime and awaiting, which \
@@ -100,11 +100,25 @@ pub(crate) const NOTES: [&str; 13] = [
      Processor time is that of the sending thread; the receiver is a thread of `std` on the second \
      processor.",
     "`or_copy` copies what is shorter than 16 KiB; so does the bare loop.",
+    "Tokio: a multi-thread runtime with two workers, pinned one each. A worker that has nothing to \
+     do takes half of the other's queue, which is open to it; one ring of ringpool takes only what \
+     the other has laid out.",
+    "Tokio's queue of a worker has 256 places; what does not fit goes, half a queue at once, to a \
+     queue that all share behind a lock. The task spawned last is polled next, and the workers \
+     wake each other.",
+    "Ringpool: by `spawn_on`. Tokio has nothing like it: all are spawned on one worker, as in the \
+     row below.",
+    "Sixteen connections, eight with tasks born on each ring; in turn, for 64 requests, those of \
+     one ring alone are used, by eight threads of `std` that each wait for their answer. Processor \
+     time is the server's alone; the clients need the same two processors. By hand: the same pool \
+     with `Balance::Manual`, where one ring serves and the other one sleeps. Tokio's connections \
+     belong to no worker: one driver, which the workers take turns to be, says which are readable.",
+    "By hand: the same pool with `Balance::Manual`, which shares nothing and lays nothing out.",
 ];
 
 /// All rows, as the table has them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(sync::ROWS).chain(io_rows::ROWS)
+    ROWS.iter().chain(balance::ROWS).chain(sync::ROWS).chain(io_rows::ROWS)
 }
 
 /// Those with tokio.

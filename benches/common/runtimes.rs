@@ -38,12 +38,21 @@ pub(crate) enum Waiting {
 
 /// A pool of `threads` rings.
 pub(crate) fn pool(threads: usize, waiting: Waiting) -> Pool {
+    pool_with(threads, waiting, |builder| builder)
+}
+
+/// The same, of which the builder is told more.
+pub(crate) fn pool_with(
+    threads: usize,
+    waiting: Waiting,
+    more: impl FnOnce(ringpool::Builder) -> ringpool::Builder,
+) -> Pool {
     let builder = Pool::builder().threads(threads).pinning(Pinning::Cores(cores().to_vec()));
     let builder = match waiting {
         Waiting::Default => builder,
         Waiting::Asleep => builder.spin_before_sleep(Duration::ZERO),
     };
-    builder.build().expect("io_uring works here")
+    more(builder).build().expect("io_uring works here")
 }
 
 /// Runs `body` on a thread of its own, on the first processor.

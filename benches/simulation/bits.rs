@@ -12,6 +12,11 @@ impl BitSet {
         Self { words: vec![0; size.div_ceil(64)] }
     }
 
+    /// A bit for each ring, in words of 64.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     pub(crate) fn insert(&mut self, index: usize) {
         self.words[index / 64] |= 1 << (index % 64);
     }

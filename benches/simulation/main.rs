@@ -10,6 +10,7 @@ mod policy;
 mod random;
 mod runs;
 mod shapes;
+mod shedding;
 mod strategies;
 mod tables;
 mod world;

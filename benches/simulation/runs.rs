@@ -2,7 +2,8 @@
 
 use crate::policy::Policy;
 use crate::shapes::{Shape, ideal_ns};
-use crate::strategies::{Shedding, Static, Stealing};
+use crate::shedding::Shedding;
+use crate::strategies::{Static, Stealing};
 use crate::world::{Outcome, simulate};
 
 pub(crate) const RINGS: [usize; 8] = [2, 4, 8, 16, 32, 64, 128, 256];
@@ -16,7 +17,7 @@ pub(crate) enum Contender {
     Stealing,
     Shedding,
     SheddingSleepingAtOnce,
-    SheddingInLine,
+    SheddingLookingOn,
     SheddingTrusting,
 }
 
@@ -26,7 +27,7 @@ impl Contender {
         Self::Stealing,
         Self::Shedding,
         Self::SheddingSleepingAtOnce,
-        Self::SheddingInLine,
+        Self::SheddingLookingOn,
         Self::SheddingTrusting,
     ];
 
@@ -36,7 +37,7 @@ impl Contender {
             Self::Stealing => "work stealing",
             Self::Shedding => "shedding",
             Self::SheddingSleepingAtOnce => "shedding, sleeping at once",
-            Self::SheddingInLine => "shedding, in line",
+            Self::SheddingLookingOn => "shedding, always looking on",
             Self::SheddingTrusting => "shedding, trusting",
         }
     }
@@ -53,7 +54,7 @@ impl Contender {
             Self::Stealing => simulate(tasks, rings, seed, Stealing::new(rings)),
             Self::Shedding => shed(Policy::SHEDDING),
             Self::SheddingSleepingAtOnce => shed(Policy::SLEEPING_AT_ONCE),
-            Self::SheddingInLine => shed(Policy::IN_LINE),
+            Self::SheddingLookingOn => shed(Policy::LOOKING_ON),
             Self::SheddingTrusting => shed(Policy::TRUSTING),
         }
     }

@@ -27,8 +27,13 @@ pub(crate) enum Next {
     Poll { after_ns: u64 },
     /// It asks again.
     Again { after_ns: u64 },
-    /// It sleeps until it is woken or a task of its own becomes ready.
-    Sleep,
+    /// It sleeps until it is woken or a task of its own becomes ready, or until then.
+    Sleep { until_ns: Option<u64> },
+}
+
+impl Next {
+    /// Until something comes.
+    pub(crate) const SLEEP: Self = Self::Sleep { until_ns: None };
 }
 
 /// A way to spread tasks over rings.
@@ -43,6 +48,8 @@ pub(crate) trait Strategy {
 enum Event {
     /// A task becomes ready on the ring where it was last.
     Arrive { task: u32 },
+    /// A ring that still sleeps as it did then has slept enough.
+    SleptEnough { ring: u32, sleeps: u32 },
     /// A ring has computed, and goes on.
     Resume { ring: u32 },
     /// A ring has polled a task.
@@ -52,15 +59,13 @@ enum Event {
 /// A ring's own part.
 #[derive(Default)]
 pub(crate) struct Ring {
-    /// Tasks that are ready here.
+    /// Tasks that are to be polled here.
     pub(crate) ready: VecDeque<u32>,
-    /// What has become ready, and the ring does not know yet.
-    arrived: Vec<u32>,
-    /// The running average of its polls.
-    pub(crate) average_poll_ns: u64,
-    /// How many of the ready ones have just become so.
-    pub(crate) fresh: usize,
+    /// What has become ready, and the ring has not taken in yet.
+    pub(crate) arrived: Vec<u32>,
     is_asleep: bool,
+    /// How often it has slept.
+    sleeps: u32,
 }
 
 /// How a task stands.
@@ -108,9 +113,14 @@ pub(crate) fn simulate(
         world.now_ns = now_ns;
         match event {
             Event::Arrive { task } => world.arrive(task),
+            Event::SleptEnough { ring, sleeps } => {
+                if world.rings[ring as usize].sleeps == sleeps {
+                    world.rouse(ring as usize);
+                }
+            }
             Event::Resume { ring } => world.step(ring as usize, &mut strategy),
             Event::Polled { ring, task } => {
-                world.polled(ring as usize, task);
+                world.polled(task);
                 world.step(ring as usize, &mut strategy);
             }
         }
@@ -148,7 +158,7 @@ impl World {
         self.events_made += 1;
     }
 
-    /// The ring learns of it when it has polled what it polls; if it sleeps, it wakes.
+    /// The ring learns of it when it looks; if it sleeps, it wakes.
     fn arrive(&mut self, task: u32) {
         let progress = &mut self.progress[task as usize];
         progress.ready_since_ns = self.now_ns;
@@ -192,22 +202,45 @@ impl World {
         time_ns
     }
 
+    /// Takes in what has become ready; says whether there is something to poll.
+    pub(crate) fn take_in(&mut self, ring: usize) -> bool {
+        let ring = &mut self.rings[ring];
+        ring.ready.extend(ring.arrived.drain(..));
+        !ring.ready.is_empty()
+    }
+
+    pub(crate) fn is_asleep(&self, ring: usize) -> bool {
+        self.rings[ring].is_asleep
+    }
+
+    /// It has never been polled.
     pub(crate) fn is_new(&self, task: u32) -> bool {
         self.progress[task as usize].polls == 0
     }
 
+    /// The ring where it was ready last.
+    pub(crate) fn home_of(&self, task: u32) -> usize {
+        self.progress[task as usize].ring as usize
+    }
+
     fn step(&mut self, index: usize, strategy: &mut impl Strategy) {
-        let ring = &mut self.rings[index];
-        ring.fresh = ring.arrived.len();
-        ring.ready.extend(ring.arrived.drain(..));
         let resume = Event::Resume { ring: index as u32 };
         match strategy.step(self, index) {
             Next::Poll { after_ns } => self.poll(index, after_ns),
             Next::Again { after_ns } => self.schedule(self.now_ns + after_ns, resume),
-            Next::Sleep => {
-                self.rings[index].is_asleep = true;
-                self.asleep.insert(index);
-            }
+            Next::Sleep { until_ns } => self.sleep(index, until_ns),
+        }
+    }
+
+    fn sleep(&mut self, index: usize, until_ns: Option<u64>) {
+        let ring = &mut self.rings[index];
+        assert!(ring.arrived.is_empty() && ring.ready.is_empty(), "there is something to do");
+        ring.is_asleep = true;
+        ring.sleeps += 1;
+        let slept_enough = Event::SleptEnough { ring: index as u32, sleeps: ring.sleeps };
+        self.asleep.insert(index);
+        if let Some(until_ns) = until_ns {
+            self.schedule(until_ns, slept_enough);
         }
     }
 
@@ -219,13 +252,8 @@ impl World {
         self.schedule(ends_ns, Event::Polled { ring: ring as u32, task });
     }
 
-    fn polled(&mut self, index: usize, number: u32) {
+    fn polled(&mut self, number: u32) {
         let task = self.tasks[number as usize];
-        let ring = &mut self.rings[index];
-        ring.average_poll_ns = match ring.average_poll_ns {
-            0 => task.poll_ns,
-            average => (7 * average + task.poll_ns) / 8,
-        };
         self.outcome.makespan_ns = self.now_ns;
         let progress = &mut self.progress[number as usize];
         progress.polls += 1;

@@ -21,19 +21,20 @@
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
 //!
 //! A taker strikes the giver off *before* it empties the shelf. So who lays something out in
-//! between joins the givers after that, and is not forgotten; and who is struck off after it joined
-//! has its tasks found, since both are steps on the same word.
+//! between joins the givers after that, and is not forgotten. Who finds itself among the givers
+//! already need not join: the word is everybody's, and to change it costs. For that there is a
+//! fence between its shelf and its look, and one between striking off and emptying; either the
+//! taker finds the tasks, or the giver finds itself struck off.
 
-use super::policy::{Estimate, PATIENCE_NS, SOON_NS, next_in_circle};
+use super::policy::{Estimate, is_worth_waking, next_in_circle};
 use crate::primitives::atomic::{AtomicU64, Ordering, fence};
 
-/// Nanoseconds on the clock of the timers. In the models it stands still, so that only what is much
-/// wakes a ring.
+/// Nanoseconds on the clock of the timers, never 0. In the models it stands still.
 fn clock_ns() -> u64 {
     #[cfg(not(ringpool_loom))]
-    return crate::time::since_start_ns(std::time::Instant::now());
+    return crate::time::since_start_ns(std::time::Instant::now()).max(1);
     #[cfg(ringpool_loom)]
-    0
+    1
 }
 
 /// A set of rings, one bit each.
@@ -85,32 +86,42 @@ pub(crate) struct Board {
     /// How long the first poll of a task takes, in nanoseconds, as far as known: the same kinds of
     /// tasks are born on all rings.
     fresh_ns: AtomicU64,
-    /// Until when a ring that was woken will look once more.
-    watched_until_ns: AtomicU64,
+    /// When the ring was woken that has the watch; 0 if none has.
+    watched_since_ns: AtomicU64,
 }
 
 impl Board {
     pub(crate) fn new(rings: usize) -> Self {
         let (givers, idle) = (RingSet::new(rings), RingSet::new(rings));
         let fresh_ns = AtomicU64::new(Estimate::unknown().get());
-        Self { givers, idle, fresh_ns, watched_until_ns: AtomicU64::new(0) }
+        Self { givers, idle, fresh_ns, watched_since_ns: AtomicU64::new(0) }
     }
 
     /// `own` has put something onto its shelf that will take about so long. Gives a ring that is
     /// idle, for the caller alone to wake: for much at once, and for little if nobody has the
     /// watch.
     pub(crate) fn give(&self, own: usize, takes_ns: u64) -> Option<usize> {
-        self.givers.insert(own);
-        // Ordering: SeqCst, partner of the fences in `fall_idle` and `hand_on`.
+        // Ordering: SeqCst, partner of the fence in `next_giver`: if we are seen as a giver below,
+        // who strikes us off has not looked at the shelf yet. And of those in `fall_idle` and
+        // `hand_on`.
         fence(Ordering::SeqCst);
+        if !self.givers.has(own) {
+            self.givers.insert(own);
+            // Ordering: SeqCst, partner of the fences in `fall_idle` and `hand_on`.
+            fence(Ordering::SeqCst);
+        }
         self.idle.next_after(own)?;
-        if takes_ns < SOON_NS && self.is_watched() { None } else { self.choose(own) }
+        if self.is_worth_it(takes_ns) { self.choose(own) } else { None }
     }
 
-    /// Whether a ring was woken that will look once more.
-    fn is_watched(&self) -> bool {
+    /// Whether to wake a ring now, while one that was woken may be about to look once more.
+    fn is_worth_it(&self, takes_ns: u64) -> bool {
         // Ordering: Relaxed: ordered by the fences in `give` and `hand_on`.
-        clock_ns() < self.watched_until_ns.load(Ordering::Relaxed)
+        let for_ns = match self.watched_since_ns.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            since_ns => clock_ns().saturating_sub(since_ns),
+        };
+        is_worth_waking(takes_ns, for_ns)
     }
 
     /// An idle ring, for the caller alone to wake, which has the watch from then on.
@@ -119,14 +130,14 @@ impl Board {
         while let Some(ring) = self.idle.next_after(from) {
             // Before the ring can know that it was chosen, since it may hand the watch on at once.
             // Ordering: Relaxed: published by the Release in `remove`.
-            self.watched_until_ns.store(clock_ns() + PATIENCE_NS, Ordering::Relaxed);
+            self.watched_since_ns.store(clock_ns(), Ordering::Relaxed);
             if self.idle.remove(ring) {
                 return Some(ring);
             }
             from = ring;
         }
         // Ordering: Relaxed: whoever was quiet just now saw a ring idle that is awake by now.
-        self.watched_until_ns.store(0, Ordering::Relaxed);
+        self.watched_since_ns.store(0, Ordering::Relaxed);
         None
     }
 
@@ -151,6 +162,9 @@ impl Board {
     pub(crate) fn next_giver(&self, own: usize) -> Option<usize> {
         let ring = self.givers.next_after(own)?;
         self.givers.remove(ring);
+        // Ordering: SeqCst, partner of the first fence in `give`: who lays something out that we
+        // do not find on the shelf finds itself struck off.
+        fence(Ordering::SeqCst);
         Some(ring)
     }
 

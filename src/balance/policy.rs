@@ -20,6 +20,33 @@ pub(crate) fn keeps(soon_ns: u64, kept_ns: u64, task_ns: u64) -> bool {
     kept_ns == 0 || kept_ns.saturating_add(task_ns) <= soon_ns
 }
 
+/// Whether to wake a ring now for so much work, so long after one was woken last: for much at once,
+/// and for little now and then. Whoever was woken then will look again.
+pub(crate) fn is_worth_waking(takes_ns: u64, since_ns: u64) -> bool {
+    takes_ns >= SOON_NS || since_ns >= PATIENCE_NS
+}
+
+/// Polls that are timed together take about this long, so that a look at the clock costs little.
+const LOOK_NS: u64 = 5_000;
+/// Never more of them, and fewer at first: polls may take longer than they did.
+const POLLS_PER_LOOK: u32 = 32;
+const POLLS_TO_FIRST_LOOK: u32 = 8;
+
+/// After how many polls to look at the clock for the first time in a turn, if polls took so long.
+pub(crate) fn polls_to_first_look(poll_ns: u64) -> u32 {
+    short_enough(poll_ns).clamp(1, POLLS_TO_FIRST_LOOK)
+}
+
+/// After how many polls to look at the clock again, if polls take so long and it was so many last:
+/// more from one look to the next, as long as they are short.
+pub(crate) fn polls_to_next_look(last: u32, poll_ns: u64) -> u32 {
+    short_enough(poll_ns).min(last * 4).clamp(1, POLLS_PER_LOOK)
+}
+
+fn short_enough(poll_ns: u64) -> u32 {
+    u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX)
+}
+
 /// How long a poll takes, as far as those before tell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Estimate {
@@ -86,6 +113,21 @@ mod tests {
         assert!(!keeps(SOON_NS, SOON_NS - 10, 11));
         assert!(!keeps(SOON_NS, 1, u64::MAX));
         assert!(keeps(0, 0, 1) && !keeps(0, 1, 1));
+    }
+
+    #[test]
+    fn a_ring_is_woken_for_much_at_once_and_for_little_now_and_then() {
+        assert!(is_worth_waking(SOON_NS, 0));
+        assert!(!is_worth_waking(SOON_NS - 1, PATIENCE_NS - 1));
+        assert!(is_worth_waking(1, PATIENCE_NS));
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_less_often_while_polls_are_short() {
+        assert_eq!([0, 1_000, 5_001].map(polls_to_first_look), [8, 5, 1]);
+        assert_eq!([1, 4, 8, 32].map(|last| polls_to_next_look(last, 0)), [4, 16, 32, 32]);
+        assert_eq!([1, 2, 32].map(|last| polls_to_next_look(last, 1_000)), [4, 5, 5]);
+        assert_eq!(polls_to_next_look(32, u64::MAX), 1);
     }
 
     #[test]

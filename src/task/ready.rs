@@ -137,11 +137,11 @@ impl Ready {
             // Nobody knows how long it takes, so nobody shall wait behind it.
             return self.kept.is_empty();
         }
-        policy::keeps(self.soon_ns, self.kept_ns(), self.poll_time.get().get())
+        policy::keeps(self.soon_ns, self.kept_ns(), self.poll_ns())
     }
 
     fn kept_ns(&self) -> u64 {
-        (self.kept.len() as u64).saturating_mul(self.poll_time.get().get())
+        (self.kept.len() as u64).saturating_mul(self.poll_ns())
     }
 
     /// How long so many tasks will take that begin with `first`; `fresh_ns` is how long first polls
@@ -149,7 +149,7 @@ impl Ready {
     pub(super) fn expected_ns(&self, first: &Header, count: usize, fresh_ns: u64) -> u64 {
         let one_ns = match first.home.mobility.get() {
             Mobility::Fresh => fresh_ns,
-            _ => self.poll_time.get().get(),
+            _ => self.poll_ns(),
         };
         if self.soon_ns == 0 { u64::MAX } else { one_ns.saturating_mul(count as u64) }
     }
@@ -223,6 +223,11 @@ impl Ready {
     pub(super) fn wants_back(&self) -> bool {
         let is_its_turn = |first| is_before(self.shelf_turn.get(), turn_of(first));
         self.kept.first().is_none_or(is_its_turn) && self.staying.first().is_none_or(is_its_turn)
+    }
+
+    /// How long a poll takes, as far as known.
+    pub(super) fn poll_ns(&self) -> u64 {
+        self.poll_time.get().get()
     }
 
     /// What was polled took so long, each.

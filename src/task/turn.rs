@@ -2,13 +2,8 @@
 
 use std::time::Instant;
 
-use crate::balance::policy::LONG_TURN_NS;
+use crate::balance::policy::{LONG_TURN_NS, polls_to_first_look, polls_to_next_look};
 use crate::context::Local;
-
-/// Polls that are timed together take about this long, so that a look at the clock costs little.
-const LOOK_NS: u64 = 5_000;
-/// Never more of them.
-const POLLS_PER_LOOK: u32 = 32;
 
 /// Looks at the clock now and then while several tasks wait that could be given away. It tells the
 /// ring how long polls take, and when a turn has taken long enough.
@@ -22,6 +17,7 @@ struct Clock {
     last_look: Instant,
     polls_since: u32,
     next_look: u32,
+    has_looked: bool,
 }
 
 impl Turn {
@@ -29,7 +25,7 @@ impl Turn {
     pub(crate) fn begin(local: &Local) -> Self {
         let ready = &local.ready;
         let matters = ready.gives() && (ready.has_several_movable() || local.has_shelved());
-        Self { clock: matters.then(Clock::start) }
+        Self { clock: matters.then(|| Clock::start(ready.poll_ns())) }
     }
 
     /// A task has been polled; says whether the turn is over.
@@ -37,15 +33,23 @@ impl Turn {
     pub(crate) fn polled(&mut self, local: &Local) -> bool {
         let Some(clock) = &mut self.clock else { return local.ends_turn.take() };
         clock.polls_since += 1;
-        let is_long = clock.polls_since >= clock.next_look && clock.look(local);
+        let is_long = clock.is_time(local) && clock.look(local);
         local.ends_turn.take() || is_long
     }
 }
 
 impl Clock {
-    fn start() -> Self {
-        let now = Instant::now();
-        Self { started: now, last_look: now, polls_since: 0, next_look: 1 }
+    fn start(poll_ns: u64) -> Self {
+        let (now, next_look) = (Instant::now(), polls_to_first_look(poll_ns));
+        Self { started: now, last_look: now, polls_since: 0, next_look, has_looked: false }
+    }
+
+    /// Often enough, and after the first poll of a turn if that tells how long first polls of tasks
+    /// take.
+    #[inline]
+    fn is_time(&self, local: &Local) -> bool {
+        let tells = || !self.has_looked && self.polls_since == 1 && local.ready.popped_fresh();
+        self.polls_since >= self.next_look || tells()
     }
 
     fn look(&mut self, local: &Local) -> bool {
@@ -55,10 +59,8 @@ impl Clock {
         if self.polls_since == 1 && local.ready.popped_fresh() {
             local.shared.board.learn_fresh(poll_ns);
         }
-        // More from one look to the next, as long as they are short.
-        let short_enough = u32::try_from(LOOK_NS / poll_ns.max(1)).unwrap_or(u32::MAX);
-        self.next_look = (self.next_look * 2).min(short_enough).clamp(1, POLLS_PER_LOOK);
-        (self.last_look, self.polls_since) = (now, 0);
+        self.next_look = polls_to_next_look(self.next_look, poll_ns);
+        (self.last_look, self.polls_since, self.has_looked) = (now, 0, true);
         (now - self.started).as_nanos() as u64 >= LONG_TURN_NS
     }
 }
