@@ -13,10 +13,10 @@
 //!
 //! If there is little to do, step 4 is left out where a ring was woken a short while ago: that one
 //! has the *watch*, which it knows by being struck off the idle, and looks once more when this
-//! while is over (`PATIENCE_NS`). If it gets something to do itself, it hands the watch on to a ring
-//! that is idle (`hand_on`). If none is, the watch is over, and the next who gives is not quiet; it
-//! is over before the last look for givers, so whoever was quiet because of it is seen by that
-//! look.
+//! while is over (`PATIENCE_NS`). If it gets something to do itself, it hands the watch on to a
+//! ring that is idle (`hand_on`). If none is, the watch is over, and the next who gives is not
+//! quiet; it is over before the last look for givers, so whoever was quiet because of it is seen by
+//! that look.
 //!
 //! One of the fences comes first. If it is the giver's, the other ring sees the giver in its step
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
