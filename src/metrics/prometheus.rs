@@ -136,8 +136,9 @@ impl<W: Write> Exposition<'_, W> {
         self.each(Counter, "arrivals_total", help, |ring| ring.arrivals)?;
         let help = "Tasks that switched to another ring.";
         self.each(Counter, "migrations_total", help, |ring| ring.migrations)?;
-        let help = "Tasks given to other rings to even out the load.";
-        self.each(Counter, "sheds_out_total", help, |ring| ring.sheds_out)?;
+        // What is taken back is subtracted.
+        let help = "Tasks given to other rings, or laid out for them, to even out the load.";
+        self.each(Gauge, "sheds_out", help, |ring| ring.sheds_out)?;
         let help = "Tasks that other rings gave to even out the load.";
         self.each(Counter, "sheds_in_total", help, |ring| ring.sheds_in)?;
         self.each(Counter, "polls_total", "Polls of tasks.", |ring| ring.polls)
@@ -173,8 +174,6 @@ impl<W: Write> Exposition<'_, W> {
         self.each(Counter, "messages_from_outside_total", help, |ring| ring.messages_from_outside)?;
         let help = "Times the ring woke another.";
         self.each(Counter, "doorbells_sent_total", help, |ring| ring.doorbells_sent)?;
-        let help = "Messages of the ring that found the other one awake.";
-        self.each(Counter, "doorbells_saved_total", help, |ring| ring.doorbells_saved)?;
         let (name, help) = ("doorbells_from_outside_total", "Times threads without one woke it.");
         self.each(Counter, name, help, |ring| ring.doorbells_from_outside)?;
         let help = "Times the ring was woken by others.";

@@ -133,11 +133,8 @@ pub(crate) fn wake_up(local: &Local) {
 pub(super) fn visit_shelved(local: &Local, visit: impl FnMut(&Header)) {
     let list = taken(&local.shared);
     list.for_each(visit);
-    if let Some(first) = list.first() {
-        lay_down(local, list, first);
-        // Who looked meanwhile has struck us off; and nobody has to be woken who was not before.
-        let _ = local.shared.board.give(local.shared.index, 0);
-    }
+    // Whoever looked meanwhile has struck us off, and sleeps.
+    put(local, list);
 }
 
 fn taken(of: &Shared) -> ReadyQueue {
@@ -173,17 +170,13 @@ fn put(local: &Local, list: ReadyQueue) {
     let header = unsafe { first.as_ref() };
     let board = &local.shared.board;
     let takes_ns = local.ready.expected_ns(header, list.len(), board.fresh_ns());
-    lay_down(local, list, first);
+    let (first, count) = list.into_shelved(first);
+    local.shared.shelf.put(first, count);
     if let Some(ring) = board.give(local.shared.index, takes_ns) {
         // It has the watch from now on, if we had it.
         local.look_again_ns.set(0);
         local.peers[ring].invite();
     }
-}
-
-fn lay_down(local: &Local, list: ReadyQueue, first: NonNull<Header>) {
-    let (first, count) = list.into_shelved(first);
-    local.shared.shelf.put(first, count);
 }
 
 /// The turn of a list that is about to be laid out begins anew.

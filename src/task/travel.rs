@@ -173,11 +173,11 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         local.counters().arrivals.add(1);
         let has_switched = header.home.put_off.get() > 0;
         local.trace.arrived(header, if has_switched { How::Switched } else { How::Spawned });
-        // SAFETY: ours now, and in no list.
-        unsafe { run::adopt(local, task) };
         if local.looks.are_open() {
             local.looks.arrived(local, header);
         }
+        // SAFETY: ours now, and in no list. From here on it may be anybody's.
+        unsafe { run::adopt(local, task) };
     });
 }
 

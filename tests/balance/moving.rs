@@ -20,14 +20,11 @@ fn compute_for(time: Duration) {
     }
 }
 
-#[test]
-fn tasks_born_on_one_of_two_rings_end_on_both() {
-    let _limit = limit();
-    let pool = Pool::new(2);
+/// How many of a thousand tasks of a millisecond, born on the first of two rings, end on each.
+fn ends_of_tasks_born_on_one(pool: &Pool) -> [usize; 2] {
     let ends = [Count::new(), Count::new()];
-    let count = rounds(1000);
     pool.block_on(async {
-        let tasks: Vec<_> = (0..count)
+        let tasks: Vec<_> = (0..rounds(1000))
             .map(|_| {
                 let ends = ends.clone();
                 spawn(async move {
@@ -40,10 +37,24 @@ fn tasks_born_on_one_of_two_rings_end_on_both() {
             task.await.expect("it ends");
         }
     });
-    let [first, second] = [ends[0].get(), ends[1].get()];
-    assert_eq!(first + second, count);
-    // What else runs on this machine may keep one of the threads from its processor.
-    assert!(first.min(second) * 100 >= count * 25, "{first} and {second}");
+    ends.map(|count| count.get())
+}
+
+#[test]
+fn tasks_born_on_one_of_two_rings_end_on_both() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let mut tries = Vec::new();
+    // What else runs on this machine may keep one of the threads from its processor for a while.
+    while tries.len() < 8 {
+        let [first, second] = ends_of_tasks_born_on_one(&pool);
+        assert_eq!(first + second, rounds(1000));
+        if first.min(second) * 100 >= rounds(1000) * 40 {
+            return;
+        }
+        tries.push([first, second]);
+    }
+    panic!("one of the rings had less than 40 %, each time: {tries:?}");
 }
 
 /// The one that computes only ends when the others have: each of them has to run elsewhere.
@@ -51,7 +62,7 @@ fn tasks_born_on_one_of_two_rings_end_on_both() {
 fn those_beside_one_that_computes_for_long_are_run_by_the_other_ring() {
     let _limit = limit();
     let pool = Pool::new(2);
-    for count in [1, 2, 3, 4, 6, 7, 16, 31, 64] {
+    for count in 1..=64 {
         for place in [0, 1, count / 2, count] {
             let done = Arc::new(AtomicUsize::new(0));
             pool.block_on(async {

@@ -109,7 +109,7 @@ fn the_text_says_what_the_structs_say() {
         assert_eq!(of("ringpool_migrations_total"), ring.migrations as f64);
         assert_eq!(of("ringpool_messages_sent_total"), ring.messages_sent as f64);
         assert_eq!(of("ringpool_messages_received_total"), ring.messages_received as f64);
-        assert_eq!(of("ringpool_doorbells_saved_total"), ring.doorbells_saved as f64);
+        assert_eq!(of("ringpool_sheds_out"), ring.sheds_out as f64);
         assert_eq!(of("ringpool_enters_total"), ring.enters as f64);
         assert_eq!(of("ringpool_running_seconds_total"), ring.running.as_secs_f64());
         for family in OperationFamily::ALL {

@@ -171,3 +171,18 @@ fn one_listener_of_several_that_fails_ends_them_all() {
     let refused = std::net::TcpStream::connect(address).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
+
+#[test]
+fn a_server_all_of_whose_rings_have_stopped_ends_with_an_error() {
+    let _limit = limit();
+    let (pool, other) = (Pool::new(1), Pool::new(2));
+    let (listener, address) = listener(&pool);
+    let server = Running::start(&pool, net::serve(listener, echo).on(other.runtimes()));
+    let client = connect(address);
+    ring_of(&client);
+    shut_down(&other);
+    // Noticed when somebody comes.
+    let _client = std::net::TcpStream::connect(address);
+    let error = server.task.wait().expect("it does not panic").expect_err("nobody can be served");
+    assert!(error.to_string().contains("have stopped"), "{error}");
+}

@@ -106,6 +106,27 @@ fn the_limit_holds_for_all_listeners_together() {
     never_more_than(5, 100, false);
 }
 
+/// One of the listeners has a connection for which there is no place.
+#[test]
+fn who_has_no_place_yet_keeps_no_door_open_at_a_stop() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let (listeners, address) = group(&pool);
+    let server = Running::start(&pool, net::serve(listeners, echo).max_connections(1));
+    // Both ask for a connection while there is a place.
+    until(|| pool.runtimes().iter().all(|ring| ring.load().operations_in_flight > 0));
+    let clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
+    until(|| server.handle.served().accepted >= 2);
+    server.handle.stop();
+    // While the first is served, and the second waits.
+    until(|| is_refused(address));
+    assert!(!server.task.is_finished());
+    drop(clients);
+    let served = server.ends();
+    assert_eq!(served.accepted, served.completed + served.failed, "{served:?}");
+    assert!(served.accepted >= 2, "{served:?}");
+}
+
 #[test]
 #[should_panic(expected = "would never accept any")]
 fn a_limit_of_nothing_is_refused() {

@@ -1,5 +1,6 @@
 //! Accepting at one listener, until that is to stop.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{HandlerOutput, Service, connection};
-use super::ledger::least;
-use super::listen::{Door, Listen, Source};
+use super::ledger::{Entry, least};
+use super::listen::{Door, Listen, Source, sealed};
 use crate::net::accepting::Accepted;
 use crate::net::socket::BACKLOG;
 use crate::runtime::Runtime;
@@ -48,6 +49,9 @@ pub(super) struct Outlet<L: Listen, H> {
     pub(super) stop: StopToken,
     pub(super) spawned_at: &'static Location<'static>,
 }
+
+/// Connections that are accepted and counted, and have no place yet.
+type Held<L> = VecDeque<(Entry, <L as sealed::Listen>::Connection)>;
 
 /// What to do after an error of accept(2).
 #[derive(Debug, PartialEq, Eq)]
@@ -97,15 +101,23 @@ where
     /// Accepts until that is to stop, and then what has come by then. Gives an error if accepting
     /// fails for good. The door is closed in any case.
     pub(super) async fn accept_at(mut self, door: Door) -> io::Result<()> {
-        let accepted = with_stop(self.stop.clone(), self.accept_until_stopped(&door)).await;
-        self.accept_rest(&door).await;
+        let mut held = Held::<L>::new();
+        let stop = self.stop.clone();
+        let accepted = with_stop(stop, self.accept_until_stopped(&door, &mut held)).await;
+        self.accept_rest(&door, &mut held).await;
+        // Before anything else is waited for: nobody is to come in any more.
+        drop(door);
+        self.serve_held(&mut held).await;
         accepted
     }
 
-    async fn accept_until_stopped(&mut self, door: &Door) -> io::Result<()> {
+    async fn accept_until_stopped(&mut self, door: &Door, held: &mut Held<L>) -> io::Result<()> {
         let mut source = Source::new(door);
         let mut pause = PAUSE_MIN;
         loop {
+            if self.places.iter().all(|place| place.runtime.is_stopped()) {
+                return Err(io::Error::other("all rings that the server was to use have stopped"));
+            }
             self.wait_for_room().await;
             // Where connections come faster than they are taken, nothing else would tell us.
             if self.stop.is_stop_requested() {
@@ -114,7 +126,13 @@ where
             let error = match source.next(self.room()).await {
                 Ok(accepted) => {
                     pause = PAUSE_MIN;
-                    self.take(accepted).await;
+                    if self.room() == 0 {
+                        source.rest();
+                    }
+                    // If another listener was quicker to use the last place, it waits here for
+                    // the next, unless accepting is to stop.
+                    self.hold(accepted, held);
+                    let _ = until(self.serve_held(held)).await;
                     continue;
                 }
                 Err(error) if was_cancelled(&error) && self.stop.is_stop_requested() => continue,
@@ -139,13 +157,13 @@ where
     /// closed, which is to be done at once after this. Not more than can have waited in line, since
     /// others may come all the time; and not those for which there is no room, except for what was
     /// delivered.
-    async fn accept_rest(&mut self, door: &Door) {
+    async fn accept_rest(&mut self, door: &Door, held: &mut Held<L>) {
         for _ in 0..BACKLOG {
-            if !door.has_more() || door.is_idle() && self.room() == 0 {
+            if !door.has_more() || door.is_idle() && self.room() <= held.len() {
                 return;
             }
             match door.accept_waiting().await {
-                Ok(accepted) => self.take(accepted).await,
+                Ok(accepted) => self.hold(accepted, held),
                 // Somebody else was quicker, or that was all that had been delivered.
                 Err(error) if was_cancelled(&error) => {}
                 Err(error) => match then(&error) {
@@ -169,23 +187,30 @@ where
         }
     }
 
-    /// Gives a connection to a ring. If another listener was quicker to use the last place, it
-    /// waits here for the next.
-    async fn take(&mut self, accepted: Accepted) {
-        let connected = match L::connection(accepted) {
-            Ok(connected) => connected,
-            Err(error) => return self.service.accept_failed(error),
-        };
-        let ring = self.choose();
-        let entry = self.service.ledger.enter(ring);
-        let place = match &self.limit {
-            None => None,
-            // Nobody closes the semaphore.
-            Some(limit) => limit.clone().acquire_owned().await.ok(),
-        };
-        let Place { runtime, connections } = &self.places[entry.ring()];
-        let future = connection(self.service.clone(), place, entry, connected);
-        connections.spawn_on_from(runtime, self.spawned_at, future);
+    /// Counts a connection, which is to have a place.
+    fn hold(&mut self, accepted: Accepted, held: &mut Held<L>) {
+        match L::connection(accepted) {
+            Ok(connected) => {
+                let ring = self.choose();
+                held.push_back((self.service.ledger.enter(ring), connected));
+            }
+            Err(error) => self.service.accept_failed(error),
+        }
+    }
+
+    /// Gives those that have none a place, as soon as there is one.
+    async fn serve_held(&self, held: &mut Held<L>) {
+        while !held.is_empty() {
+            let place = match &self.limit {
+                None => None,
+                // Nobody closes the semaphore.
+                Some(limit) => limit.clone().acquire_owned().await.ok(),
+            };
+            let Some((entry, connected)) = held.pop_front() else { return };
+            let Place { runtime, connections } = &self.places[entry.ring()];
+            let future = connection(self.service.clone(), place, entry, connected);
+            connections.spawn_on_from(runtime, self.spawned_at, future);
+        }
     }
 
     /// The ring for the next connection. One that has stopped takes none; if all have, it does not

@@ -154,6 +154,11 @@ impl<'a> Source<'a> {
         Self { door, many: None }
     }
 
+    /// Nobody takes connections for a while: what the kernel has made is not to be accepted.
+    pub(super) fn rest(&mut self) {
+        self.many = None;
+    }
+
     /// Waits for the next connection; so many may be served besides.
     pub(super) async fn next(&mut self, places: usize) -> io::Result<Accepted> {
         if places < MANY_DOWN_TO {

@@ -185,7 +185,10 @@ impl<L: Listen, H> Serve<L, H> {
     /// until one of them has ended, and wait with the kernel, which tells clients to come again
     /// when its line is full. None is dropped.
     ///
-    /// With several listeners each may hold one connection more, which waits for a place.
+    /// With several listeners each may hold one connection more, which waits for a place. While
+    /// there is room for many, they are accepted by an operation that goes on by itself: of a burst
+    /// that comes all at once it may accept more than there are places for, up to the kernel's line
+    /// of 4,096 for each listener. These wait in the process, and each needs a descriptor.
     ///
     /// # Panics
     ///
