@@ -1,7 +1,9 @@
-//! What ringpool does, by its own rules: a ring keeps what it will have run soon and lays everything
-//! else out on its shelf as one list, which another one that has nothing to do takes as a whole;
-//! that keeps its share, and lays out the rest in turn. Who lays something out wakes one that
-//! sleeps. Shelf and queue are worked off as one line.
+//! What ringpool does, by its own rules.
+//!
+//! A ring keeps what it will have run soon and lays everything else out on its shelf as one list,
+//! which another one that has nothing to do takes as a whole; that keeps its share, and lays out
+//! the rest in turn. Who lays something out wakes one that sleeps. Shelf and queue are worked off
+//! as one line.
 
 use std::collections::VecDeque;
 use std::time::Duration;

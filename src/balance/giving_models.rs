@@ -108,6 +108,22 @@ fn what_is_laid_out_again_is_found_again() {
     });
 }
 
+/// The giver takes it back, and lays it out again while the board may still know it as a giver.
+#[test]
+fn what_is_laid_out_by_who_is_a_giver_already_is_found() {
+    loom::model(|| {
+        let world = world(2);
+        let other = world.clone();
+        let sleeper = thread::spawn(move || other.look_for_work(1));
+        world.lay_out(0, 7);
+        let is_back = world.take_from(0).is_some();
+        if is_back {
+            world.lay_out(0, 8);
+        }
+        assert_eq!(sleeper.join().unwrap(), if is_back { 8 } else { 7 });
+    });
+}
+
 /// Whoever gets it, one does.
 #[test]
 fn an_owner_that_takes_back_and_a_taker_do_not_both_get_it() {

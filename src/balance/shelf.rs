@@ -40,7 +40,13 @@ impl<T> Shelf<T> {
         // Ordering: Relaxed: a hint.
         self.count.store(count, Ordering::Relaxed);
         // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks.
+        #[cfg(not(ringpool_loom))]
         self.first.store(first.as_ptr(), Ordering::Release);
+        // A swap that found nothing follows at once on the one that emptied the shelf, so it comes
+        // before this in the order of the word. Loom does not conclude that of a store.
+        // Ordering: Release, as above.
+        #[cfg(ringpool_loom)]
+        self.first.swap(first.as_ptr(), Ordering::Release);
     }
 
     /// Anybody: takes the whole list, of about so many.
