@@ -6,6 +6,7 @@
 //! come for it. The result goes home through the job's task; no thread waits for it.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::{Arc, Mutex};
@@ -16,10 +17,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use crate::affinity::CoreSet;
 use crate::context;
+use crate::dump::{TaskDump, TaskState};
 use crate::pool::BlockingLoad;
 use crate::primitives::unpoisoned;
-use crate::task::Task;
 use crate::task::blocking::Job;
+use crate::task::{Task, TaskId};
+use crate::time::moment::Moment;
 
 /// Runs `closure` on a thread for blocking work of the calling thread's pool.
 ///
@@ -91,6 +94,16 @@ struct State {
     looking: usize,
     /// Jobs that no thread has taken yet.
     queued: usize,
+    /// All jobs there are, for people who look.
+    known: BTreeMap<TaskId, Known>,
+}
+
+/// What is known of a job.
+#[derive(Debug)]
+struct Known {
+    spawned_at: &'static Location<'static>,
+    born: Moment,
+    is_running: bool,
 }
 
 thread_local! {
@@ -101,8 +114,8 @@ impl BlockingPool {
     pub(crate) fn new(options: BlockingOptions) -> Self {
         let (sender, jobs) = unbounded();
         let (presence, all_gone) = unbounded();
-        let (sender, presence) = (Some(sender), Some(presence));
-        let state = State { sender, presence, threads: 0, looking: 0, queued: 0 };
+        let (sender, presence, known) = (Some(sender), Some(presence), BTreeMap::new());
+        let state = State { sender, presence, threads: 0, looking: 0, queued: 0, known };
         Self { options, state: Mutex::new(state), jobs, all_gone }
     }
 
@@ -134,6 +147,8 @@ impl BlockingPool {
             return Some(job);
         }
         state.queued += 1;
+        let (spawned_at, born) = job.origin();
+        state.known.insert(job.id(), Known { spawned_at, born, is_running: false });
         drop(state);
         // The pool holds a receiver, so the queue is never disconnected.
         sender.send(job).err().map(|refused| refused.0)
@@ -157,12 +172,19 @@ impl BlockingPool {
         loop {
             match self.jobs.recv_timeout(self.options.keep_alive) {
                 Ok(job) => {
+                    let id = job.id();
                     self.count(|state| {
                         state.looking -= 1;
                         state.queued -= 1;
+                        if let Some(known) = state.known.get_mut(&id) {
+                            known.is_running = true;
+                        }
                     });
                     job.run();
-                    self.count(|state| state.looking += 1);
+                    self.count(|state| {
+                        state.looking += 1;
+                        state.known.remove(&id);
+                    });
                 }
                 Err(RecvTimeoutError::Timeout) if !self.may_leave() => {}
                 Err(RecvTimeoutError::Timeout) => return,
@@ -203,7 +225,10 @@ impl BlockingPool {
         while self.queued() > 0 {
             match self.jobs.try_recv() {
                 Ok(job) => {
-                    self.count(|state| state.queued -= 1);
+                    self.count(|state| {
+                        state.queued -= 1;
+                        state.known.remove(&job.id());
+                    });
                     drop(job);
                 }
                 Err(_) => thread::yield_now(),
@@ -224,6 +249,24 @@ impl BlockingPool {
     pub(crate) fn load(&self) -> BlockingLoad {
         let state = unpoisoned(self.state.lock());
         BlockingLoad { threads: state.threads, queued: state.queued }
+    }
+
+    /// All jobs that run or wait.
+    pub(crate) fn dump(&self) -> Vec<TaskDump> {
+        let (state, now) = (unpoisoned(self.state.lock()), Moment::now());
+        let described = state.known.iter().map(|(id, known)| TaskDump {
+            id: *id,
+            name: None,
+            spawned_at: known.spawned_at,
+            ring: None,
+            state: if known.is_running { TaskState::Blocking } else { TaskState::Queued },
+            age: now.since(known.born),
+            awaits: None,
+            is_local: false,
+            is_cancelled: false,
+            operations: Vec::new(),
+        });
+        described.collect()
     }
 
     /// Jobs that wait for a thread.

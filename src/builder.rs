@@ -13,6 +13,7 @@ use crate::balance::Balance;
 use crate::balance::board::Board;
 use crate::balance::policy::SOON_NS;
 use crate::blocking::{BlockingOptions, BlockingPool};
+use crate::dump::LongPoll;
 use crate::foreign::dispose_of;
 use crate::placement::Placement;
 use crate::pool::Pool;
@@ -20,6 +21,7 @@ use crate::ring::RingOptions;
 use crate::runtime::{Runtime, Shared};
 use crate::task::PanicPayload;
 use crate::thread::{self, ThreadOptions};
+use crate::watchdog::WatchdogOptions;
 
 /// Which processors the threads of a pool run on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +85,7 @@ pub struct Builder {
     placement: Placement,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
+    watchdog: Option<WatchdogOptions>,
 }
 
 impl Builder {
@@ -101,6 +104,7 @@ impl Builder {
             placement: Placement::default(),
             on_thread_start: None,
             on_thread_stop: None,
+            watchdog: None,
         }
     }
 
@@ -189,7 +193,8 @@ impl Builder {
 
     /// How much work a ring keeps for itself before it offers tasks to idle rings, by what it knows
     /// of how long polls take. By default 50 µs, which is about what it costs to wake another ring.
-    /// With zero it keeps one task at a time.
+    /// With zero it keeps one task at a time. What a task takes that was never polled is not known,
+    /// so whatever the limit is, nobody waits behind it.
     pub fn shed_beyond(mut self, work: Duration) -> Self {
         self.shed_beyond = work;
         self
@@ -211,6 +216,50 @@ impl Builder {
     /// Called on every ring's thread after its last task, with the ring's index.
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Reports polls of tasks that take longer than `limit`, on stderr and while they still last:
+    /// the task's number, its name if it has one, and where it was spawned. By default nobody
+    /// looks.
+    ///
+    /// A thread of its own looks at all rings four times in `limit`, and once a millisecond at
+    /// most. What it reports has lasted for `limit` at least; it reports each poll once.
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.watchdog = Some(WatchdogOptions::to_stderr(limit));
+        self
+    }
+
+    /// As [`watchdog`](Self::watchdog), but reports to `report`, which is called on the watchdog's
+    /// thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let (long_polls, reported) = channel();
+    /// let pool = ringpool::Pool::builder()
+    ///     .threads(1)
+    ///     .watchdog_with(Duration::from_millis(5), move |poll| {
+    ///         let _ = long_polls.send(poll.task);
+    ///     })
+    ///     .build()?;
+    /// // It ends when it has been reported.
+    /// let task = pool.spawn(async move { reported.recv() });
+    /// let id = task.id();
+    /// assert_eq!(task.wait()?, Ok(id));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watchdog_with(
+        mut self,
+        limit: Duration,
+        report: impl Fn(&LongPoll) + Send + Sync + 'static,
+    ) -> Self {
+        self.watchdog = Some(WatchdogOptions::new(limit, report));
         self
     }
 
@@ -258,6 +307,11 @@ impl Builder {
         drop((ready, presence));
         // Dropping the pool on an error stops those that have been started.
         started.and(wait_for_all(&reports, pool.len()))?;
+        pool.runtimes().iter().for_each(|runtime| runtime.set_pool(pool.runtimes()));
+        if let Some(watchdog) = self.watchdog {
+            let name = format!("{}-watchdog", self.thread_name);
+            pool.watch(watchdog.start(name, pool.runtimes().to_vec())?);
+        }
         Ok(pool)
     }
 
@@ -290,6 +344,9 @@ impl Builder {
             return Err(invalid(
                 "blocking_thread_limit is 0; blocking work needs at least 1 thread".to_owned(),
             ));
+        }
+        if self.watchdog.as_ref().is_some_and(|watchdog| watchdog.limit().is_zero()) {
+            return Err(invalid("the watchdog's limit is 0; every poll takes longer".to_owned()));
         }
         Ok(())
     }
@@ -357,6 +414,7 @@ impl fmt::Debug for Builder {
             .field("balance", &self.balance)
             .field("shed_beyond", &self.shed_beyond)
             .field("placement", &self.placement)
+            .field("watchdog", &self.watchdog)
             .finish_non_exhaustive()
     }
 }

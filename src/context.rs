@@ -5,15 +5,18 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::dump::Looks;
 use crate::mailbox::Mailbox;
 use crate::metrics::Counters;
 use crate::ring::Ring;
-use crate::runtime::Shared;
+use crate::runtime::{Runtime, Shared};
 use crate::task::header::Header;
 use crate::task::queue::LiveTasks;
 use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
+use crate::time::moment::Moment;
 use crate::time::since_start_ns;
+use crate::trace::Tracer;
 
 /// Everything that belongs to one ring's thread and is touched by no other.
 ///
@@ -35,8 +38,17 @@ pub(crate) struct Local {
     /// Until when this ring does not sleep without having looked at the shelves of the others once
     /// more; see `Board::give`.
     pub(crate) look_again_ns: Cell<u64>,
+    /// Where that task wants to go once its poll returns. The handle keeps the mailbox from
+    /// becoming that of another ring meanwhile.
+    pub(crate) destination: Cell<Option<Runtime>>,
+    /// The time, as of some turns ago at most; see `time/moment.rs`.
+    pub(crate) now: Cell<Moment>,
+    /// Who is looking at the pool's tasks.
+    pub(crate) looks: Looks,
     /// The ring takes no new work: what arrives is cancelled.
     pub(crate) stopping: Cell<bool>,
+    /// Writes down what happens here, while somebody wants a trace.
+    pub(crate) trace: Tracer,
 }
 
 impl Local {
@@ -53,6 +65,13 @@ impl Local {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// The number of the task being polled or dropped; 0 if there is none.
+    #[inline]
+    pub(crate) fn current_number(&self) -> u64 {
+        // SAFETY: the current task is valid.
+        self.current.get().map_or(0, |task| unsafe { task.as_ref() }.number())
     }
 }
 
@@ -75,6 +94,12 @@ pub(crate) fn with<R>(f: impl FnOnce(Option<&Local>) -> R) -> R {
     // SAFETY: set by `enter`, whose guard clears it before the `Local` goes; and `f` cannot keep
     // the reference.
     f(unsafe { local.as_ref() })
+}
+
+/// The time, coarsely: that of the ring, or on other threads the clock's.
+#[inline]
+pub(crate) fn moment() -> Moment {
+    with(|local| local.map_or_else(Moment::now, |local| local.now.get()))
 }
 
 /// Makes `local` the calling thread's own until the guard is dropped.

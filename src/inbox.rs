@@ -49,6 +49,11 @@ impl Node {
 pub(crate) struct Message(NonNull<Node>);
 
 impl Message {
+    /// Where its node is.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     /// Does what the message says.
     #[inline]
     pub(crate) fn deliver(self) {

@@ -148,6 +148,7 @@
 #![cfg_attr(ringpool_loom, allow(dead_code, unreachable_pub))]
 #![cfg_attr(ringpool_shuttle, allow(dead_code, unused_imports))]
 
+mod awaiting;
 mod balance;
 pub mod channel;
 #[cfg(doctest)]
@@ -162,6 +163,7 @@ mod outstanding;
 mod parking;
 mod primitives;
 mod recycle;
+mod running;
 pub mod sync;
 mod wakes;
 
@@ -208,6 +210,8 @@ pub mod consume;
 #[cfg(not(ringpool_loom))]
 mod context;
 #[cfg(not(ringpool_loom))]
+pub mod dump;
+#[cfg(not(ringpool_loom))]
 pub mod fs;
 #[cfg(not(ringpool_loom))]
 pub mod future;
@@ -249,6 +253,10 @@ pub mod task;
 mod thread;
 #[cfg(not(ringpool_loom))]
 pub mod time;
+#[cfg(not(ringpool_loom))]
+pub mod trace;
+#[cfg(not(ringpool_loom))]
+mod watchdog;
 #[cfg(not(ringpool_loom))]
 mod worker;
 #[cfg(not(ringpool_loom))]

@@ -27,6 +27,7 @@ use crate::inbox::{Closed, Inbox, Node, Pushed};
 use crate::metrics::OutsideCounters;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
+use crate::trace::{self, Tap};
 
 /// The address of a ring; see the module's page.
 #[repr(align(128))]
@@ -35,6 +36,8 @@ pub(crate) struct Mailbox {
     pub(crate) gate: BellGate,
     /// Beside the inbox, whose cache line the sender has in any case.
     pub(crate) outside: OutsideCounters,
+    /// Whether messages to here are noted.
+    pub(crate) tap: Tap,
 }
 
 static UNUSED: Mutex<Vec<&'static Mailbox>> = Mutex::new(Vec::new());
@@ -48,7 +51,7 @@ impl Mailbox {
             return mailbox;
         }
         let (inbox, gate, outside) = (Inbox::new(), BellGate::new(), OutsideCounters::default());
-        Box::leak(Box::new(Self { inbox, gate, outside }))
+        Box::leak(Box::new(Self { inbox, gate, outside, tap: Tap::new() }))
     }
 
     /// The owner is gone, and the last handle with it.
@@ -63,6 +66,9 @@ impl Mailbox {
     /// As for [`Inbox::push`].
     #[inline]
     pub(crate) unsafe fn send(&'static self, node: NonNull<Node>) -> Result<(), Closed> {
+        if self.tap.is_on() {
+            trace::sent(self, node);
+        }
         // Before it is there, so that nobody receives what nobody has sent.
         context::with(|sender| match sender {
             Some(sender) => sender.counters().messages_sent.add(1),

@@ -15,14 +15,19 @@ use crate::blocking::BlockingPool;
 use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
 use crate::context;
+use crate::dump::{self, PoolDump, Sources};
 use crate::metrics::PoolMetrics;
 use crate::placement::{Placement, by_key};
 use crate::primitives::unpoisoned;
 use crate::runtime::{Runtime, deadline_after};
 use crate::task::{self, Birth, SpawnError, Task, TaskError, block_on_thread};
+use crate::watchdog::Watchdog;
 
 /// How long dropping a pool waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a dump waits for the rings.
+const DUMP_LIMIT: Duration = Duration::from_millis(500);
 
 /// A pool of pinned threads, each owning one io_uring ring.
 ///
@@ -51,6 +56,8 @@ pub struct Pool {
     blocking: Arc<BlockingPool>,
     placement: Placement,
     next: AtomicUsize,
+    /// Who looks after polls that last, if that was asked for.
+    watchdog: Option<Watchdog>,
 }
 
 impl Pool {
@@ -80,13 +87,19 @@ impl Pool {
         placement: Placement,
     ) -> Self {
         let (runtimes, threads) = (Vec::new(), Mutex::new(Vec::new()));
-        Self { runtimes, threads, all_ended, blocking, placement, next: AtomicUsize::new(0) }
+        let (next, watchdog) = (AtomicUsize::new(0), None);
+        Self { runtimes, threads, all_ended, blocking, placement, next, watchdog }
     }
 
     /// One more ring, while the pool is being built.
     pub(crate) fn add(&mut self, runtime: Runtime, thread: JoinHandle<()>) {
         self.runtimes.push(runtime);
         unpoisoned(self.threads.lock()).push(thread);
+    }
+
+    /// From here on somebody looks after polls that last.
+    pub(crate) fn watch(&mut self, watchdog: Watchdog) {
+        self.watchdog = Some(watchdog);
     }
 
     /// Runs `future` as a task on the first ring, and blocks the calling thread until it ends.
@@ -245,6 +258,34 @@ impl Pool {
     #[expect(clippy::len_without_is_empty, reason = "a pool is never empty")]
     pub fn len(&self) -> usize {
         self.runtimes.len()
+    }
+
+    /// What the pool is doing: every task, what it waits for, and its operations in flight. Waits
+    /// for the rings' answers, for half a second at most.
+    ///
+    /// May be called from any thread. A ring that is kept busy by a poll that does not end cannot
+    /// answer; the dump says which task it is and where it was spawned. On the thread of a ring the
+    /// call blocks that ring while the others answer, and tasks that are on their way to it, and
+    /// have not come in, are not seen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let pool = ringpool::Pool::new(1);
+    /// let task = ringpool::task::Builder::new()
+    ///     .name("patient")
+    ///     .spawn_on(&pool.runtime(0), std::future::pending::<()>());
+    /// let dump = pool.dump();
+    /// assert_eq!(dump.task(task.id()).and_then(|task| task.name.as_deref()), Some("patient"));
+    /// println!("{dump}");
+    /// ```
+    pub fn dump(&self) -> PoolDump {
+        self.dump_within(DUMP_LIMIT)
+    }
+
+    /// As [`dump`](Pool::dump), with the longest time to wait for answers.
+    pub fn dump_within(&self, limit: Duration) -> PoolDump {
+        dump::gather(&Sources { runtimes: &self.runtimes, blocking: &self.blocking }, limit)
     }
 
     /// Threads for blocking work that there are now, and jobs that wait for one.

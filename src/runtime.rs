@@ -5,22 +5,23 @@ use std::future::Future;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::balance::Balance;
 use crate::balance::board::Board;
-use crate::balance::policy::PATIENCE_NS;
 use crate::balance::shelf::Shelf;
 use crate::blocking::BlockingPool;
 use crate::capabilities::DoorbellKind;
 use crate::context;
+use crate::dump::FirstSeen;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::metrics::{self, Counters, RuntimeMetrics};
 use crate::op::SharedFd;
 use crate::primitives::unpoisoned;
 use crate::ring::doorbell;
+use crate::running::Running;
 use crate::task::header::Header;
 use crate::task::{self, Birth, SpawnError, Task};
 use crate::time::since_start_ns;
@@ -31,6 +32,10 @@ pub(crate) struct Shared {
     pub(crate) index: usize,
     pub(crate) core: Option<usize>,
     pub(crate) counters: Counters,
+    /// What its thread is polling.
+    pub(crate) running: Running,
+    /// Who has seen that first.
+    pub(crate) first_seen: FirstSeen,
     pub(crate) blocking: Arc<BlockingPool>,
     started: Instant,
     /// What the rings of the pool know of each other.
@@ -48,6 +53,8 @@ pub(crate) struct Shared {
     stop_deadline_ns: AtomicU64,
     stopped: AtomicBool,
     file_door: Mutex<Option<FileDoor>>,
+    /// All rings of the pool, this one too, in order; once all have started.
+    of_its_pool: OnceLock<Box<[Weak<Shared>]>>,
 }
 
 /// How other rings put files into the table of a ring that has one and has not stopped.
@@ -76,6 +83,8 @@ impl Shared {
             index,
             core,
             counters: Counters::default(),
+            running: Running::new(),
+            first_seen: FirstSeen::default(),
             blocking,
             started: Instant::now(),
             stop_node: Node::new(deliver_stop),
@@ -83,6 +92,7 @@ impl Shared {
             stop_deadline_ns: AtomicU64::new(u64::MAX),
             stopped: AtomicBool::new(false),
             file_door: Mutex::new(None),
+            of_its_pool: OnceLock::new(),
         }
     }
 
@@ -152,7 +162,6 @@ unsafe fn deliver_invitation(_: NonNull<Node>) {
         let local = local.expect("messages are delivered on a ring's thread");
         // Ordering: Release, partner of the Acquire in `invite`: we are done with the node.
         local.shared.is_invited.store(false, Ordering::Release);
-        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
     });
 }
 
@@ -200,6 +209,19 @@ impl Runtime {
 
     pub(crate) fn mailbox(&self) -> &'static Mailbox {
         self.shared.mailbox
+    }
+
+    /// Says which rings the pool has.
+    pub(crate) fn set_pool(&self, runtimes: &[Self]) {
+        let all = runtimes.iter().map(|runtime| Arc::downgrade(&runtime.shared));
+        // There is no second pool that could say so.
+        let _ = self.shared.of_its_pool.set(all.collect());
+    }
+
+    /// All rings of the pool, this one too, in order; without those that are gone.
+    pub(crate) fn of_its_pool(&self) -> Vec<Self> {
+        let all = self.shared.of_its_pool.get().map_or(&[][..], |all| all);
+        all.iter().filter_map(Weak::upgrade).map(Self::new).collect()
     }
 
     /// Its place in the pool, from 0.
@@ -322,7 +344,8 @@ impl fmt::Debug for Runtime {
 pub struct Load {
     /// Tasks that are ready to run.
     pub tasks_ready: usize,
-    /// Tasks that live here.
+    /// Tasks that live here; not those that are laid out for other rings, which are only counted
+    /// as ready.
     pub tasks_alive: usize,
     /// Operations that the kernel has.
     pub operations_in_flight: usize,

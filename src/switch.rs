@@ -17,7 +17,8 @@ use crate::task::shed::has_work;
 
 /// Moves the calling task to the ring of `runtime`; what follows runs there.
 ///
-/// On a task that is there already it does nothing. Only the task as a whole moves: in a branch of
+/// From then on no ring [gives the task to another](crate::Balance): it is where it wants to be.
+/// On a task that is there already that is all. Only the task as a whole moves: in a branch of
 /// a `join!` all other branches come along, with their operations, timers and channels as they are.
 ///
 /// # Errors
@@ -111,7 +112,8 @@ impl From<SwitchError> for io::Error {
 
 /// Goes to the ring of `runtime`, runs `future` there, and comes back with its output.
 ///
-/// If the ring it came from has stopped meanwhile, the task stays there.
+/// If the ring it came from has stopped meanwhile, the task stays there. As after a
+/// [`switch_to`], no ring gives the task to another from then on.
 ///
 /// # Errors
 ///

@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use crate::affinity::pin_to;
 use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
+use crate::dump::Looks;
 use crate::foreign::shielded;
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
@@ -19,6 +20,8 @@ use crate::sleep::SpinPolicy;
 use crate::task::queue::LiveTasks;
 use crate::task::ready::Ready;
 use crate::time::heap::TimerHeap;
+use crate::time::moment::Moment;
+use crate::trace::Tracer;
 use crate::worker::Worker;
 
 /// What a thread needs to know to begin.
@@ -84,8 +87,14 @@ pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
         }
     };
     let _ = options.ready.send(Ok(()));
-    let mut worker =
-        Worker { local: &local, event_fd, spin, reaped: Vec::new(), completes_at_once: false };
+    let mut worker = Worker {
+        local: &local,
+        event_fd,
+        spin,
+        reaped: Vec::new(),
+        completes_at_once: false,
+        turns: 0,
+    };
     if let Err(error) = worker.run() {
         let index = shared.index;
         // Printing panics where stderr is gone.
@@ -121,7 +130,11 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
         current: Cell::new(None),
         ends_turn: Cell::new(false),
         look_again_ns: Cell::new(0),
+        destination: Cell::new(None),
+        now: Cell::new(Moment::now()),
+        looks: Looks::default(),
         stopping: Cell::new(false),
+        trace: Tracer::default(),
     };
     Ok((local, SpinPolicy::new(options.spin_before_sleep)))
 }

@@ -12,6 +12,7 @@ use crate::ring::{Reaped, doorbell};
 use crate::sleep::SpinPolicy;
 use crate::task::turn::Turn;
 use crate::task::{run, shed};
+use crate::time::moment::Moment;
 use crate::time::since_start_ns;
 
 /// Polls in one turn of the loop, before messages, completions and timers have theirs.
@@ -20,6 +21,9 @@ const POLLS_PER_TURN: usize = 64;
 const AT_ONCE_NS: u64 = 2_000;
 /// Looks at the inbox between two looks at the clock, while waiting awake.
 const LOOKS_PER_CLOCK: u32 = 16;
+
+/// Turns of the loop between two looks at the coarse clock.
+const TURNS_PER_CLOCK: u8 = 8;
 
 /// How long a thread waits awake before it lets others use its processor in between.
 const AWAKE_ALONE_NS: u64 = 2_000;
@@ -34,6 +38,8 @@ pub(crate) struct Worker<'a> {
     /// The last wait was over at once: what is submitted completes there and then, as reads of
     /// cached files do.
     pub(crate) completes_at_once: bool,
+    /// For what is done every few turns only.
+    pub(crate) turns: u8,
 }
 
 impl Worker<'_> {
@@ -46,15 +52,26 @@ impl Worker<'_> {
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        self.look_at_the_clock();
         self.take_messages();
         if self.local.stopping.get() {
             // Nothing else would wake a ring that went to sleep now.
             return Ok(());
         }
+        shed::hand_watch_on(self.local);
         self.run_tasks();
         self.fire_timers();
         self.publish();
         if shed::has_work(self.local) { self.submit_and_reap() } else { self.idle() }
+    }
+
+    /// Every few turns: the clock costs as much as a poll.
+    #[inline]
+    fn look_at_the_clock(&mut self) {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS_PER_CLOCK) {
+            self.local.now.set(Moment::now());
+        }
     }
 
     /// Takes what others sent.
@@ -68,6 +85,7 @@ impl Worker<'_> {
         for message in messages {
             // First: what it does may be seen elsewhere.
             self.local.counters().messages_received.add(1);
+            self.local.trace.delivered(&message);
             message.deliver();
         }
     }
@@ -88,6 +106,7 @@ impl Worker<'_> {
             return;
         }
         let now_ns = since_start_ns(Instant::now());
+        self.local.now.set(Moment::from_ns(now_ns));
         loop {
             let due = self.local.timers.borrow_mut().pop_due(now_ns);
             let Some(timer) = due else { return };
@@ -156,10 +175,13 @@ impl Worker<'_> {
         if spin_ns > 0 && self.look_on(spin_ns) {
             return Ok(());
         }
+        // Before the last look: what is laid out from now on may be left to our next one.
+        let looked = Instant::now();
         if !shed::fall_idle(self.local) {
             return Ok(());
         }
-        let slept = if self.local.mailbox.inbox.fall_asleep() { self.sleep() } else { Ok(()) };
+        let asleep = self.local.mailbox.inbox.fall_asleep();
+        let slept = if asleep { self.sleep(looked) } else { Ok(()) };
         shed::wake_up(self.local);
         slept
     }
@@ -173,15 +195,16 @@ impl Worker<'_> {
             end_ns = end_ns.min(deadline_ns);
         }
         counters.spins.add(1);
+        self.local.trace.spin_begins();
         let mut looks = 0;
         let mut now_ns = started_ns;
         let came = loop {
-            if self.local.mailbox.inbox.has_messages() {
+            if self.local.mailbox.inbox.has_messages() || shed::has_offer(self.local) {
                 self.spin.paid();
                 counters.spins_paid.add(1);
                 break true;
             }
-            if self.local.ring.borrow_mut().has_completions() || shed::has_offer(self.local) {
+            if self.local.ring.borrow_mut().has_completions() {
                 break true;
             }
             looks += 1;
@@ -199,32 +222,34 @@ impl Worker<'_> {
             }
             spin_loop();
         };
+        self.local.trace.ends(false);
         counters.spin_ns.add(now_ns - started_ns);
         came
     }
 
     /// Blocks in the kernel until a completion, a bell or the next deadline. The inbox says that we
     /// sleep.
-    fn sleep(&mut self) -> io::Result<()> {
+    fn sleep(&mut self, slept_from: Instant) -> io::Result<()> {
         let local = self.local;
-        let slept_from = Instant::now();
         let slept_from_ns = since_start_ns(slept_from);
-        let deadline_ns = local.timers.borrow().next_deadline_ns().into_iter();
-        // We have just looked; once that time has passed no other look is needed.
-        let look_again_ns = local.look_again_ns.get();
+        let deadline_ns = local.timers.borrow().next_deadline_ns();
         let limit = deadline_ns
-            .chain((look_again_ns > slept_from_ns).then_some(look_again_ns))
+            .into_iter()
+            .chain(shed::next_look_ns(local, slept_from_ns))
             .min()
             .map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(slept_from_ns)));
         local.counters().asleep.begin(slept_from_ns);
+        local.trace.sleep_begins();
         let waited = {
             let mut ring = local.ring.borrow_mut();
             ring.cancel_put_off();
             ring.wait(limit)
         };
+        local.trace.ends(false);
         local.mailbox.inbox.wake_up();
         let slept_ns = slept_from.elapsed().as_nanos() as u64;
         local.counters().asleep.end(slept_from_ns + slept_ns);
+        local.now.set(Moment::from_ns(slept_from_ns.saturating_add(slept_ns)));
         local.counters().sleeps.add(1);
         self.completes_at_once = slept_ns < AT_ONCE_NS;
         if self.spin.is_on() && local.mailbox.inbox.has_messages() {

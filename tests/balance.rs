@@ -7,4 +7,7 @@ mod placing;
 #[path = "balance/staying.rs"]
 mod staying;
 
+#[path = "balance/watching.rs"]
+mod watching;
+
 mod common;

@@ -65,10 +65,11 @@ fn a_server_that_keeps_giving_up_its_accept_serves_every_client() {
     {
         let pool = Pool::new(2);
         let listener = pool.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let clients = clients(listener.local_addr().unwrap(), 2000);
+        let count = rounds(2000);
+        let clients = clients(listener.local_addr().unwrap(), count as u64);
         let given_up = pool.block_on(async move {
             let (mut served, mut given_up) = (Vec::new(), 0);
-            while served.len() < 2000 {
+            while served.len() < count {
                 let moment = Duration::from_micros(random.below(60) as u64);
                 let accepted = match random.below(3) {
                     0 => timeout(moment, listener.accept()).await.ok(),
@@ -111,10 +112,11 @@ fn a_server_that_keeps_giving_up_its_incoming_serves_every_client() {
         let pool = Pool::new(2);
         let (first, second) = (pool.runtime(0), pool.runtime(1));
         let listener = pool.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let clients = clients(listener.local_addr().unwrap(), 2000);
+        let count = rounds(2000);
+        let clients = clients(listener.local_addr().unwrap(), count as u64);
         let given_up = pool.block_on(async move {
             let (mut served, mut given_up) = (Vec::new(), 0);
-            while served.len() < 2000 {
+            while served.len() < count {
                 let moment = Duration::from_micros(random.below(60) as u64);
                 let mut incoming = listener.incoming();
                 for _ in 0..random.below(4) {

@@ -472,7 +472,7 @@ fn a_limit_stops_its_operation_whatever_the_kernel_is_doing_with_it() {
     let (_alone, _limit) = (alone(), limit());
     let (never, _writer) = pipe();
     Pool::new(1).block_on(async {
-        for turn in 0..5_000 {
+        for turn in 0..rounds(5_000) as u64 {
             let time = Duration::from_nanos(turn * 7 % 6_000);
             let error = op::read(&never, [0; 1]).force_async().timeout(time).await.unwrap_err();
             assert_eq!(error.error.kind(), ErrorKind::TimedOut);

@@ -14,7 +14,7 @@ use network::{alone, connect, is_ended, open_fds};
 use ringpool::consume::Consume;
 use ringpool::net::TcpListener;
 use ringpool::time::timeout;
-use ringpool::{Channel, Pool, current, spawn, spawn_on, yield_now};
+use ringpool::{Balance, Channel, Pool, current, spawn, spawn_on, yield_now};
 
 /// What several tasks have seen.
 #[derive(Clone, Default)]
@@ -36,10 +36,15 @@ fn numbers(count: u32) -> Vec<u32> {
     (0..count).collect()
 }
 
+/// Tasks stay on the ring they are born on.
+fn pool_by_hand(threads: usize) -> Pool {
+    Pool::builder().threads(threads).balance(Balance::Manual).build().expect("a pool")
+}
+
 #[test]
 fn every_item_has_a_task_of_its_own_that_has_ended_when_it_is_over() {
     let (_alone, _limit) = (alone(), limit());
-    let pool = Pool::new(2);
+    let pool = pool_by_hand(2);
     pool.block_on(async {
         let seen = Seen::default();
         let see = |number: u32| {
@@ -60,7 +65,7 @@ fn every_item_has_a_task_of_its_own_that_has_ended_when_it_is_over() {
 #[test]
 fn tasks_go_where_they_are_told_and_in_turn() {
     let (_alone, _limit) = (alone(), limit());
-    let pool = Pool::new(3);
+    let pool = pool_by_hand(3);
     let gone = Pool::new(1);
     let stopped = gone.runtime(0);
     drop(gone);

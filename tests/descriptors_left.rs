@@ -14,8 +14,8 @@ use ringpool::op::{self, DirectFd, SharedFd};
 
 #[test]
 fn the_table_is_never_larger_than_the_limit_on_open_files() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: writes one limit.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut before) }, 0);
@@ -38,8 +38,8 @@ fn the_table_is_never_larger_than_the_limit_on_open_files() {
 
 #[test]
 fn direct_descriptors_are_none_of_the_process() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let pool = pool_with_places(1, 64);
     pool.block_on(async {
         drop(fill(1).await);
@@ -52,8 +52,8 @@ fn direct_descriptors_are_none_of_the_process() {
 
 #[test]
 fn files_that_go_in_and_out_and_over_leave_no_descriptor_open() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let before = network::open_fds();
     for _ in 0..5 {
         let pool = Pool::new(2);
@@ -74,8 +74,8 @@ fn files_that_go_in_and_out_and_over_leave_no_descriptor_open() {
 
 #[test]
 fn a_descriptor_installed_for_nobody_is_closed() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let pool = Pool::new(1);
     pool.block_on(async {
         let direct = fill_one().await.unwrap();
@@ -96,8 +96,8 @@ fn a_descriptor_installed_for_nobody_is_closed() {
 
 #[test]
 fn an_end_of_a_pipe_dropped_at_once_is_closed_in_the_table_and_outside() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let pool = Pool::new(1);
     pool.block_on(async {
         drop(fill(1).await);

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Watchdog, example, limit_of};
+use common::{Watchdog, example, limit_of, rounds};
 
 fn limit() -> Watchdog {
     limit_of(Duration::from_secs(240))
@@ -225,7 +225,7 @@ fn plant(random: &mut Random, folder: &Path, depth: u64) {
 #[test]
 fn trees_made_at_random_are_copied_as_by_cp() {
     let _limit = limit();
-    for seed in 1..=6 {
+    for seed in 1..=rounds(6) as u64 {
         let folder = Folder::new();
         println!("seed {seed}");
         plant(&mut Random(0x9E37_79B9_7F4A_7C15 ^ seed), &folder.path("tree"), 3);
@@ -407,7 +407,8 @@ fn a_file_with_holes_stays_small() {
     let _limit = limit();
     let folder = Folder::new();
     fs::create_dir(folder.path("tree")).expect("a folder can be made");
-    let parts = [("small", 300_000, 0), ("large", 256 << 20, 100 << 20), ("empty", 9 << 20, 0)];
+    let large = (rounds(256) as u64) << 20;
+    let parts = [("small", 300_000, 0), ("large", large, large / 5 * 2), ("empty", 9 << 20, 0)];
     for (name, len, data) in parts {
         let file = File::create(folder.path("tree").join(name)).expect("a file can be made");
         file.set_len(len).expect("a file can have a hole");

@@ -28,7 +28,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[test]
 fn a_parked_task_takes_at_most_two_hundred_bytes_and_its_future() {
-    let (_limit, _alone) = (limit(), alone());
+    let (_alone, _limit) = (alone(), limit());
     let pool = Pool::new(1);
     let tasks = 20_000;
     let started = Count::new();
@@ -47,7 +47,9 @@ fn a_parked_task_takes_at_most_two_hundred_bytes_and_its_future() {
     let each = (COUNTED.allocated() - before).saturating_sub(list) / tasks;
     // The future holds an `Arc` and the states of two awaits.
     let future = 32;
-    assert!(each <= 200 + future, "{each} bytes a task");
+    // The span stands beside it, and memory comes in lines of 64 bytes.
+    let span = if cfg!(feature = "tracing") { 64 } else { 0 };
+    assert!(each <= 200 + future + span, "{each} bytes a task");
     drop(parked);
 }
 
@@ -77,7 +79,7 @@ fn two_that_wait_for_each_other(pool: &Pool, detaches: bool) {
 
 #[test]
 fn tasks_that_have_waited_for_each_other_are_freed() {
-    let (_limit, _alone) = (limit(), alone());
+    let (_alone, _limit) = (alone(), limit());
     let rounds = 300;
     let mut left = Vec::new();
     for detaches in [true, false] {
@@ -98,7 +100,7 @@ fn tasks_that_have_waited_for_each_other_are_freed() {
 /// cloned there and dropped elsewhere.
 #[test]
 fn a_task_of_which_three_million_wakers_went_elsewhere_is_freed_in_the_end() {
-    let (_limit, _alone) = (limit(), alone());
+    let (_alone, _limit) = (alone(), limit());
     let large = [7u8; 64 << 10];
     let before = COUNTED.allocated();
     let pool = Pool::builder().threads(1).blocking_thread_limit(1).build().unwrap();
@@ -138,7 +140,7 @@ async fn echo_lines(stream: TcpStream) {
 
 #[test]
 fn buffered_streams_allocate_nothing_once_they_run() {
-    let (_limit, _alone) = (limit(), alone());
+    let (_alone, _limit) = (alone(), limit());
     let pool = Pool::new(2);
     let allocations = pool.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -238,12 +238,19 @@ fn ends_that_do_not_block_are_waited_for_all_the_same() {
         let (reader, writer) = pipe::pipe().unwrap();
         set_nonblocking(&reader);
         set_nonblocking(&writer);
+        // Nobody writes, and then nobody reads: only the time ends these waits.
+        let moment = Duration::from_millis(1);
+        assert!(timeout(moment, reader.read(Vec::with_capacity(1))).await.is_err());
         let sent: Vec<u8> = (0..500_000).map(|at: u32| (at * 7 + at / 251) as u8).collect();
-        let expected = sent.clone();
-        let writing = spawn_on(&there, async move { writer.write_all(sent).await.map(drop) });
-        let mut received = Vec::new();
+        let expected = [&sent[..], b"end"].concat();
+        assert!(timeout(moment, writer.write_all(sent)).await.is_err());
+        let writing = spawn_on(&there, async move { writer.write_all(*b"end").await.map(drop) });
+        let mut received = reader.read(Vec::with_capacity(4096)).await.unwrap().1;
+        // The first of them byte by byte: each wakes the writer, for which there is no room yet.
+        let bytes = rounds(20_000);
         while received.len() < expected.len() {
-            assert!(reader.read(Vec::with_capacity(1)).now_or_never().is_none());
+            let room = if received.len() < bytes { 1 } else { 4096 };
+            assert!(reader.read(Vec::with_capacity(room)).now_or_never().is_none());
             received.extend(reader.read(Vec::with_capacity(4096)).await.unwrap().1);
         }
         assert!(received == expected);

@@ -17,8 +17,8 @@ use support::*;
 
 #[test]
 fn an_accept_is_stopped_and_the_connection_is_the_next_ones() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let before = open_fds();
     let pool = Pool::new(1);
     pool.block_on(async {
@@ -53,8 +53,8 @@ fn an_accept_is_stopped_and_the_connection_is_the_next_ones() {
 
 #[test]
 fn connections_that_are_delivered_come_before_the_stop_and_none_is_lost() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let pool = Pool::new(1);
     let before = open_fds();
     pool.block_on(async {
@@ -86,8 +86,8 @@ fn connections_that_are_delivered_come_before_the_stop_and_none_is_lost() {
 
 #[test]
 fn a_connect_is_stopped_and_leaves_no_socket() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let before = open_fds();
     // Nobody answers: the backlog is full.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -108,8 +108,8 @@ fn a_connect_is_stopped_and_leaves_no_socket() {
 
 #[test]
 fn a_server_that_is_asked_to_stop_finishes_what_it_has_begun() {
-    let _limit = limit();
     let _alone = network::alone();
+    let _limit = limit();
     let before = open_fds();
     let pool = Pool::new(2);
     let source = StopSource::new();

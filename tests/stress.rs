@@ -25,7 +25,7 @@ fn stress(rings: usize, pools: usize) {
     println!("{SEED}={seed}");
     let steps = mixture::run(seed, rings, pools, Duration::from_secs(seconds));
     println!("{steps} steps");
-    assert!(steps > rounds(1000) as u64, "only {steps} steps");
+    assert!(steps > rounds(100) as u64, "only {steps} steps");
 }
 
 #[test]

@@ -12,7 +12,11 @@
 //! | 4. looks for the idle; wakes one      |                                         |
 //!
 //! If there is little to do, step 4 is left out where a ring was woken a short while ago: that one
-//! looks once more when this while is over (`PATIENCE_NS`), whatever it does in between.
+//! has the *watch*, which it knows by being struck off the idle, and looks once more when this
+//! while is over (`PATIENCE_NS`). If it gets something to do itself, it hands the watch on to a
+//! ring that is idle (`hand_on`). If none is, the watch is over, and the next who gives is not
+//! quiet; it is over before the last look for givers, so whoever was quiet because of it is seen by
+//! that look.
 //!
 //! One of the fences comes first. If it is the giver's, the other ring sees the giver in its step
 //! 3. If it is the sleeper's, the giver sees it among the idle in its step 4.
@@ -26,34 +30,35 @@
 use super::policy::{Estimate, is_worth_waking, next_in_circle};
 use crate::primitives::atomic::{AtomicU64, Ordering, fence};
 
-/// Nanoseconds on the clock of the timers. In the models it stands still, so that only what is much
-/// wakes a ring.
+/// Nanoseconds on the clock of the timers, never 0. In the models it stands still.
 fn clock_ns() -> u64 {
     #[cfg(not(ringpool_loom))]
-    return crate::time::since_start_ns(std::time::Instant::now());
+    return crate::time::since_start_ns(std::time::Instant::now()).max(1);
     #[cfg(ringpool_loom)]
-    0
+    1
 }
 
-/// A set of rings, one bit each, on cache lines of its own.
-#[repr(align(128))]
+/// A set of rings, one bit each.
 struct RingSet {
-    words: Box<[AtomicU64]>,
+    words: Box<[Word]>,
 }
+
+/// On cache lines of its own.
+#[repr(align(128))]
+struct Word(AtomicU64);
 
 impl RingSet {
     fn new(rings: usize) -> Self {
-        Self { words: (0..rings.div_ceil(64)).map(|_| AtomicU64::new(0)).collect() }
+        Self { words: (0..rings.div_ceil(64)).map(|_| Word(AtomicU64::new(0))).collect() }
     }
 
     fn word_and_bit(&self, ring: usize) -> (&AtomicU64, u64) {
-        (&self.words[ring / 64], 1 << (ring % 64))
+        (&self.words[ring / 64].0, 1 << (ring % 64))
     }
 
-    #[inline]
     fn has(&self, ring: usize) -> bool {
         let (word, bit) = self.word_and_bit(ring);
-        // Ordering: Relaxed: a hint, or ordered by the fences in `Board`.
+        // Ordering: Relaxed: ordered by the fences in `Board`.
         word.load(Ordering::Relaxed) & bit != 0
     }
 
@@ -68,15 +73,15 @@ impl RingSet {
     fn remove(&self, ring: usize) -> bool {
         let (word, bit) = self.word_and_bit(ring);
         // Ordering: Acquire, partner of the Release in `insert`; and what a taker does with the
-        // shelf stays behind this step.
-        word.fetch_and(!bit, Ordering::Acquire) & bit != 0
+        // shelf stays behind this step. And both, between who chooses an idle ring and that ring.
+        word.fetch_and(!bit, Ordering::AcqRel) & bit != 0
     }
 
     /// The first one after `own`.
     #[inline]
     fn next_after(&self, own: usize) -> Option<usize> {
         // Ordering: Relaxed, as in `has`.
-        let load = |word: usize| self.words[word].load(Ordering::Relaxed);
+        let load = |word: usize| self.words[word].0.load(Ordering::Relaxed);
         next_in_circle(own, load, self.words.len())
     }
 }
@@ -88,55 +93,69 @@ pub(crate) struct Board {
     /// How long the first poll of a task takes, in nanoseconds, as far as known: the same kinds of
     /// tasks are born on all rings.
     fresh_ns: AtomicU64,
-    /// When a ring was last chosen to be woken.
-    invited_ns: AtomicU64,
+    /// When the ring was woken that has the watch; 0 if none has.
+    watched_since_ns: AtomicU64,
 }
 
 impl Board {
     pub(crate) fn new(rings: usize) -> Self {
         let (givers, idle) = (RingSet::new(rings), RingSet::new(rings));
         let fresh_ns = AtomicU64::new(Estimate::unknown().get());
-        Self { givers, idle, fresh_ns, invited_ns: AtomicU64::new(0) }
+        Self { givers, idle, fresh_ns, watched_since_ns: AtomicU64::new(0) }
     }
 
     /// `own` has put something onto its shelf that will take about so long. Gives a ring that is
-    /// idle, for the caller alone to wake.
+    /// idle, for the caller alone to wake: for much at once, and for little if nobody has the
+    /// watch.
     pub(crate) fn give(&self, own: usize, takes_ns: u64) -> Option<usize> {
         // Ordering: SeqCst, partner of the fence in `next_giver`: if we are seen as a giver below,
-        // who strikes us off has not looked at the shelf yet. And of that in `fall_idle`.
+        // who strikes us off has not looked at the shelf yet. And of those in `fall_idle` and
+        // `hand_on`.
         fence(Ordering::SeqCst);
         if !self.givers.has(own) {
             self.givers.insert(own);
-            // Ordering: SeqCst, partner of the fence in `fall_idle`.
+            // Ordering: SeqCst, partner of the fences in `fall_idle` and `hand_on`.
             fence(Ordering::SeqCst);
         }
-        let is_somebody_idle = self.idle.next_after(own).is_some();
-        if is_somebody_idle && self.is_worth_it(takes_ns) { self.next_idle(own) } else { None }
+        self.idle.next_after(own)?;
+        if self.is_worth_it(takes_ns) { self.choose(own) } else { None }
     }
 
-    /// Whether to wake a ring now.
+    /// Whether to wake a ring now, while one that was woken may be about to look once more.
     fn is_worth_it(&self, takes_ns: u64) -> bool {
-        let now_ns = clock_ns();
-        // Ordering: Relaxed: of two that come here at once, both may go on.
-        let invited_ns = self.invited_ns.load(Ordering::Relaxed);
-        let is_worth_it = is_worth_waking(takes_ns, now_ns.saturating_sub(invited_ns));
-        if is_worth_it {
-            // Ordering: Relaxed, as above.
-            self.invited_ns.store(now_ns, Ordering::Relaxed);
-        }
-        is_worth_it
+        // Ordering: Relaxed: ordered by the fences in `give` and `hand_on`.
+        let for_ns = match self.watched_since_ns.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            since_ns => clock_ns().saturating_sub(since_ns),
+        };
+        is_worth_waking(takes_ns, for_ns)
     }
 
-    /// A ring that is idle, for the caller alone to wake.
-    fn next_idle(&self, own: usize) -> Option<usize> {
+    /// An idle ring, for the caller alone to wake, which has the watch from then on.
+    fn choose(&self, own: usize) -> Option<usize> {
         let mut from = own;
-        loop {
-            let ring = self.idle.next_after(from)?;
+        while let Some(ring) = self.idle.next_after(from) {
+            // Before the ring can know that it was chosen, since it may hand the watch on at once.
+            // Ordering: Relaxed: published by the Release in `remove`.
+            self.watched_since_ns.store(clock_ns(), Ordering::Relaxed);
             if self.idle.remove(ring) {
                 return Some(ring);
             }
             from = ring;
         }
+        // Ordering: Relaxed: whoever was quiet just now saw a ring idle that is awake by now.
+        self.watched_since_ns.store(0, Ordering::Relaxed);
+        None
+    }
+
+    /// `own` has the watch and something else to do. Gives the ring that is to have it, for the
+    /// caller alone to wake.
+    pub(crate) fn hand_on(&self, own: usize) -> Option<usize> {
+        self.choose(own).or_else(|| {
+            // Ordering: SeqCst, partner of the fence in `give`.
+            fence(Ordering::SeqCst);
+            if self.has_giver_besides(own) { self.choose(own) } else { None }
+        })
     }
 
     /// Whether a ring other than `own` has something to give. Cheap enough to spin on.
@@ -164,11 +183,10 @@ impl Board {
         !self.has_giver_besides(own)
     }
 
-    /// `own` has something to do.
-    pub(crate) fn wake_up(&self, own: usize) {
-        if self.idle.has(own) {
-            self.idle.remove(own);
-        }
+    /// `own`, which fell idle, is awake. Says whether it was chosen meanwhile, and so has the
+    /// watch.
+    pub(crate) fn wake_up(&self, own: usize) -> bool {
+        !self.idle.remove(own)
     }
 
     /// The first poll of a task took so long. Of two that learn at once one is forgotten.

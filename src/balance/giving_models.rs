@@ -17,14 +17,26 @@ struct Thing {
     text: UnsafeCell<u32>,
 }
 
+/// What wakes a ring that sleeps.
+const BELL: u32 = 1;
+/// What wakes a ring that has the watch, besides.
+const TIME: u32 = 2;
+
 struct World {
     board: Board,
     shelves: Vec<Shelf<Thing>>,
     bells: Vec<Arc<Post>>,
+    /// How much there is to do of each thing.
+    takes_ns: u64,
 }
 
 fn world(rings: usize) -> Arc<World> {
+    world_of(rings, u64::MAX)
+}
+
+fn world_of(rings: usize, takes_ns: u64) -> Arc<World> {
     Arc::new(World {
+        takes_ns,
         board: Board::new(rings),
         shelves: (0..rings).map(|_| Shelf::new()).collect(),
         bells: (0..rings).map(|_| Post::new()).collect(),
@@ -43,13 +55,13 @@ impl World {
 
     fn put(&self, own: usize, thing: NonNull<Thing>) {
         self.shelves[own].put(thing, 1);
-        if let Some(ring) = self.board.give(own, u64::MAX) {
-            self.bells[ring].send(1);
+        if let Some(ring) = self.board.give(own, self.takes_ns) {
+            self.bells[ring].send(BELL);
         }
     }
 
     fn take_from(&self, ring: usize) -> Option<u32> {
-        let (thing, _) = self.shelves[ring].take()?;
+        let thing = self.shelves[ring].take()?;
         // SAFETY: made by `lay_out`, and taken by us alone.
         let thing = unsafe { Box::from_raw(thing.as_ptr()) };
         // SAFETY: ours.
@@ -68,14 +80,22 @@ impl World {
 
     /// What a ring does that has nothing to do, until it has something.
     fn look_for_work(&self, own: usize) -> u32 {
+        let mut has_watch = false;
         loop {
             if let Some(text) = self.take_offer(own) {
+                if has_watch && let Some(ring) = self.board.hand_on(own) {
+                    self.bells[ring].send(BELL);
+                }
                 return text;
             }
-            if self.board.fall_idle(own) {
-                self.bells[own].receive();
+            match self.board.fall_idle(own) {
+                true if has_watch => {
+                    self.bells[own].receive();
+                }
+                true => while self.bells[own].receive() == TIME {},
+                false => {}
             }
-            self.board.wake_up(own);
+            has_watch |= self.board.wake_up(own);
         }
     }
 }
@@ -105,6 +125,27 @@ fn what_is_laid_out_again_is_found_again() {
         }
         world.lay_out(0, 8);
         assert_eq!(sleeper.join().unwrap(), 15);
+    });
+}
+
+/// Little is laid out, twice, by a ring that never looks back. The ring that is woken for the first
+/// takes it and has something to do for ever, so it hands the watch on; a third ring falls asleep
+/// meanwhile.
+#[test]
+fn the_watch_is_handed_on_and_little_is_found() {
+    loom::model(|| {
+        let world = world_of(3, 1);
+        let (first, second) = (world.clone(), world.clone());
+        let watcher = thread::spawn(move || first.look_for_work(1));
+        let third = thread::spawn(move || second.look_for_work(2));
+        world.lay_out(0, 7);
+        // Only what has been taken makes room for the next.
+        while !world.shelves[0].is_empty() {
+            thread::yield_now();
+        }
+        world.lay_out(0, 8);
+        [1, 2].into_iter().for_each(|ring| world.bells[ring].send(TIME));
+        assert_eq!(watcher.join().unwrap() + third.join().unwrap(), 15);
     });
 }
 

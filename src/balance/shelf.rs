@@ -42,21 +42,20 @@ impl<T> Shelf<T> {
         // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks.
         #[cfg(not(ringpool_loom))]
         self.first.store(first.as_ptr(), Ordering::Release);
-        // A swap that found nothing follows at once on the one that emptied the shelf, so it comes
-        // before this in the order of the word. Loom does not conclude that of a store.
+        // A swap that finds nothing follows at once on the step that emptied the shelf, so it comes
+        // before this one in the order of the word, and a look that comes after this step never
+        // finds it as it was before. Loom does not conclude that of a store.
         // Ordering: Release, as above.
         #[cfg(ringpool_loom)]
         self.first.swap(first.as_ptr(), Ordering::Release);
     }
 
-    /// Anybody: takes the whole list, of about so many.
-    pub(crate) fn take(&self) -> Option<(NonNull<T>, usize)> {
+    /// Anybody: takes the whole list.
+    pub(crate) fn take(&self) -> Option<NonNull<T>> {
         if self.is_empty() {
             return None;
         }
         // Ordering: Acquire, partner of the Release in `put`.
-        let first = NonNull::new(self.first.swap(ptr::null_mut(), Ordering::Acquire))?;
-        // Ordering: Relaxed: a hint, and perhaps that of the next list already.
-        Some((first, self.count.load(Ordering::Relaxed)))
+        NonNull::new(self.first.swap(ptr::null_mut(), Ordering::Acquire))
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use super::receiving::Receiving;
 use super::sending::Sending;
 use super::shared::Shared;
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::error::{RecvError, SendError};
 use crate::line::{Key, Removed};
@@ -44,10 +45,12 @@ impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
     #[inline]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(context));
         let this = &mut *self;
-        let sent = ready!(this.shared.poll_send(&mut this.sending, context.waker()));
+        let sent = this.shared.poll_send(&mut this.sending, context.waker());
+        let sent = ready!(noted(Awaited::Channel, sent));
         coop::spend();
         Poll::Ready(sent)
     }
@@ -73,13 +76,15 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
     #[inline]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(context));
         let this = &mut *self;
         if let Some(key) = this.stream_place.take().and_then(StreamPlace::take) {
             this.receiving = Receiving::Waiting(key);
         }
-        let received = ready!(this.shared.poll_recv(&mut this.receiving, context.waker()));
+        let received = this.shared.poll_recv(&mut this.receiving, context.waker());
+        let received = ready!(noted(Awaited::Channel, received));
         coop::spend();
         Poll::Ready(received)
     }
@@ -149,7 +154,7 @@ impl StreamPlace {
             Receiving::Idle => NO_PLACE,
         };
         self.0.store(place, Ordering::Relaxed);
-        let received = ready!(polled);
+        let received = ready!(noted(Awaited::Channel, polled));
         coop::spend();
         Poll::Ready(received)
     }

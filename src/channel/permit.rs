@@ -11,6 +11,7 @@ use super::Channel;
 use super::reserving::Reserving;
 use super::sender::Sender;
 use super::shared::Shared;
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::error::SendError;
 
@@ -167,10 +168,12 @@ impl<'a, T> ReserveFuture<'a, T> {
 impl<'a, T> Future for ReserveFuture<'a, T> {
     type Output = Result<Permit<'a, T>, SendError<()>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(context));
         let this = &mut *self;
-        let reserved = ready!(this.shared.poll_reserve(&mut this.reserving, context.waker()));
+        let reserved = this.shared.poll_reserve(&mut this.reserving, context.waker());
+        let reserved = ready!(noted(Awaited::Channel, reserved));
         coop::spend();
         Poll::Ready(reserved.map(|()| Permit::new(this.shared)))
     }
@@ -193,12 +196,14 @@ impl<T> ReserveOwnedFuture<T> {
 impl<T> Future for ReserveOwnedFuture<T> {
     type Output = Result<OwnedPermit<T>, SendError<()>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(context));
         let this = &mut *self;
         let sender =
             this.sender.as_ref().expect("a reservation must not be polled after it has completed");
-        let reserved = ready!(sender.shared.poll_reserve(&mut this.reserving, context.waker()));
+        let reserved = sender.shared.poll_reserve(&mut this.reserving, context.waker());
+        let reserved = ready!(noted(Awaited::Channel, reserved));
         coop::spend();
         let sender = this.sender.take().expect("it was there a moment ago");
         Poll::Ready(reserved.map(|()| OwnedPermit::new(sender)))

@@ -50,6 +50,7 @@ mod pool;
 mod prometheus;
 mod runtime;
 
+pub(crate) use counter::Counter;
 pub(crate) use counters::{Counters, OutsideCounters, publish};
 pub use operations::{OperationCounts, OperationFamily, Operations};
 pub use poll_times::PollTimes;

@@ -315,6 +315,7 @@ impl<'a> Accepting<'a> {
 impl Future for Accepting<'_> {
     type Output = io::Result<Accepted>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.is_finished, "a finished accept was polled again");
         let accepted = self.acceptor.poll_accept(cx);

@@ -77,6 +77,7 @@ struct Lookup(Option<Task<io::Result<Vec<SocketAddr>>>>);
 impl Future for Lookup {
     type Output = Result<io::Result<Vec<SocketAddr>>, TaskError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(self.0.as_mut().expect("it is there until the drop")).poll(cx)
     }

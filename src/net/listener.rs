@@ -9,7 +9,7 @@ use std::{fmt, io};
 
 use futures_core::Stream;
 
-use super::accepting::{Accepting, Acceptors, Connections};
+use super::accepting::{Accepted, Accepting, Acceptors, Connections};
 use super::address::{ToSocketAddrs, first_that_works, resolve};
 use super::{TcpStream, socket};
 use crate::op::{SharedFd, has_descriptor};
@@ -90,6 +90,43 @@ impl TcpListener {
         first_that_works(&addresses, |address| socket::listening_at(address, true)).map(Self::new)
     }
 
+    /// So many listeners at one address, for as many rings: the system spreads the connections over
+    /// them by a hash of their addresses. [`serve`](super::serve()) takes them.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left behind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpool::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let pool = ringpool::Pool::new(2);
+    /// let listeners = pool.block_on(TcpListener::bind_group("127.0.0.1:0", pool.len()))?;
+    /// assert_eq!(listeners[0].local_addr()?, listeners[1].local_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "SO_REUSEPORT")]
+    pub async fn bind_group(address: impl ToSocketAddrs, count: usize) -> io::Result<Vec<Self>> {
+        let mut group = Vec::with_capacity(count);
+        if count > 0 {
+            let first = Self::bind_shared(address).await?;
+            let address = first.local_addr()?;
+            group.push(first);
+            for _ in 1..count {
+                group.push(Self::new(socket::listening_at(address, true)?));
+            }
+        }
+        Ok(group)
+    }
+
     pub(super) fn new(fd: OwnedFd) -> Self {
         Self { acceptors: Acceptors::new(), fd: fd.into() }
     }
@@ -155,18 +192,25 @@ impl TcpListener {
         &self,
     ) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + Sync + use<'_> {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
-        async {
-            let (connection, peer) = accepting.await?;
-            let Some(peer) = peer else {
-                let peer = peer_of(&connection)?;
-                return Ok((TcpStream::new(connection), peer));
-            };
-            let peer = peer.to_socket_addr().ok_or_else(|| {
-                let message = "a connection that is not TCP came in, and was closed";
-                io::Error::new(io::ErrorKind::Unsupported, message)
-            })?;
-            Ok((TcpStream::new(connection), peer))
-        }
+        async { Self::connection(accepting.await?) }
+    }
+
+    /// What has been accepted, and its peer's address.
+    pub(super) fn connection((fd, peer): Accepted) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(peer) = peer else {
+            let peer = peer_of(&fd)?;
+            return Ok((TcpStream::new(fd), peer));
+        };
+        let peer = peer.to_socket_addr().ok_or_else(|| {
+            let message = "a connection that is not TCP came in, and was closed";
+            io::Error::new(io::ErrorKind::Unsupported, message)
+        })?;
+        Ok((TcpStream::new(fd), peer))
+    }
+
+    /// What it consists of.
+    pub(super) fn into_parts(self) -> (Acceptors, SharedFd) {
+        (self.acceptors, self.fd)
     }
 
     /// How many routers a packet of its connections may pass.

@@ -3,6 +3,11 @@
 //! Sockets belong to no ring: any task on any ring may use them, two of them at once
 //! as well, one to read and one to write. All methods take `&self`.
 //!
+//! # Servers
+//!
+//! [`serve`](serve()) accepts connections, spreads them over the rings of a pool, and ends in good
+//! order.
+//!
 //! # Dropped futures
 //!
 //! Nothing is lost when a future of this module is dropped before it is ready, as timeouts and
@@ -48,6 +53,7 @@ mod datagrams;
 mod failed;
 mod keepalive;
 mod listener;
+mod serve;
 mod socket;
 mod split;
 mod stream;
@@ -65,6 +71,7 @@ pub use address::{ToSocketAddrs, lookup_host};
 pub use failed::FailedAddresses;
 pub use keepalive::TcpKeepalive;
 pub use listener::{Incoming, TcpListener};
+pub use serve::{HandlerOutput, Listen, Serve, ServeFailure, Served, ServerHandle, Serving, serve};
 pub use split::{Connection, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
 pub use tcp_socket::TcpSocket;

@@ -48,6 +48,13 @@ pub(super) fn listen(fd: &impl AsRawFd, backlog: i32) -> io::Result<()> {
     check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
 }
 
+/// Whether a listener has a connection in line, or an error.
+pub(super) fn is_ready(listener: &impl AsRawFd) -> io::Result<bool> {
+    let mut polled = libc::pollfd { fd: listener.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: there is one of them. It does not wait.
+    check(unsafe { libc::poll(&raw mut polled, 1, 0) }).map(|count| count > 0)
+}
+
 /// Sets an option to a number, or to a structure of numbers.
 pub(super) fn set_option<T: Copy>(
     fd: &impl AsRawFd,

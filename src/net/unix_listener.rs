@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::path::Path;
 use std::{fmt, io};
 
-use super::accepting::{Accepting, Acceptors};
+use super::accepting::{Accepted, Accepting, Acceptors};
 use super::{UnixStream, socket};
 use crate::op::{SharedFd, has_descriptor};
 
@@ -102,19 +102,26 @@ impl UnixListener {
         &self,
     ) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> + Send + Sync + use<'_> {
         let accepting = Accepting::new(&self.fd, &self.acceptors);
-        async {
-            let (connection, peer) = accepting.await?;
-            let Some(peer) = peer else {
-                let stream = UnixStream::new(connection);
-                let peer = stream.peer_addr()?;
-                return Ok((stream, peer));
-            };
-            let peer = peer.to_unix_addr().ok_or_else(|| {
-                let message = "a connection that is not of a Unix socket came in, and was closed";
-                io::Error::new(io::ErrorKind::Unsupported, message)
-            })?;
-            Ok((UnixStream::new(connection), peer))
-        }
+        async { Self::connection(accepting.await?) }
+    }
+
+    /// What has been accepted, and its peer's address.
+    pub(super) fn connection((fd, peer): Accepted) -> io::Result<(UnixStream, SocketAddr)> {
+        let Some(peer) = peer else {
+            let stream = UnixStream::new(fd);
+            let peer = stream.peer_addr()?;
+            return Ok((stream, peer));
+        };
+        let peer = peer.to_unix_addr().ok_or_else(|| {
+            let message = "a connection that is not of a Unix socket came in, and was closed";
+            io::Error::new(io::ErrorKind::Unsupported, message)
+        })?;
+        Ok((UnixStream::new(fd), peer))
+    }
+
+    /// What it consists of.
+    pub(super) fn into_parts(self) -> (Acceptors, SharedFd) {
+        (self.acceptors, self.fd)
     }
 
     /// The address it listens at.

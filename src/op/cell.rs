@@ -63,6 +63,8 @@ pub(crate) struct CellHeader {
     /// Who dropped the operation in flight. Touched by who abandons the cell, before it says so, or
     /// while its node cannot be delivered; and by home once it is settled, or leaked.
     orphan: Cell<Option<Orphan>>,
+    /// Home's: its place in the ring's table of operations in flight.
+    pub(crate) place: Cell<u32>,
     /// The operation is over, and the node only carries the orphan to its task.
     is_over: Cell<bool>,
     /// The kernel has not given it back in time: the memory is never freed.
@@ -85,6 +87,7 @@ impl CellHeader {
             home: local.mailbox,
             node: Node::new(deliver),
             orphan: Cell::new(None),
+            place: Cell::new(0),
             is_over: Cell::new(false),
             is_leaked: Cell::new(false),
             opcode: Cell::new(0),

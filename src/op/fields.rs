@@ -24,6 +24,14 @@ pub(super) struct Fields {
 
 const _: () = assert!(size_of::<Fields>() == size_of::<squeue::Entry>());
 
+/// The descriptor's field, and whether it is a place in the ring's table.
+#[inline]
+pub(crate) fn target_of(entry: &squeue::Entry) -> (i32, bool) {
+    // SAFETY: both are the kernel's `struct io_uring_sqe`, laid out as C does it.
+    let fields = unsafe { &*std::ptr::from_ref(entry).cast::<Fields>() };
+    (fields.fd, fields.flags & squeue::Flags::FIXED_FILE.bits() != 0)
+}
+
 /// The entry with some of its fields changed.
 pub(super) fn change(entry: squeue::Entry, change: impl FnOnce(&mut Fields)) -> squeue::Entry {
     // SAFETY: both are the kernel's `struct io_uring_sqe`: plain numbers without gaps, laid out as
@@ -49,6 +57,8 @@ mod tests {
             fields.address = 17;
         });
         assert_eq!(entry.get_user_data(), 13);
+        assert_eq!(target_of(&entry), (3, false));
+        assert_eq!(target_of(&entry.flags(squeue::Flags::FIXED_FILE)), (3, true));
         let entry = opcode::Madvise::new(std::ptr::without_provenance(19), 0, 0).build();
         change(entry, |fields| assert_eq!(fields.address, 19));
     }

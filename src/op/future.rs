@@ -12,11 +12,12 @@ use io_uring::squeue;
 use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
 use super::{Operation, Shot, Start};
+use crate::awaiting::{Awaited, noted};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
 use crate::foreign::shielded;
-use crate::ring::{family_of, unsupported};
+use crate::ring::{Beginning, family_of, unsupported};
 use crate::stop::{self, Seen, Watch, cancelled};
 
 /// A future that the kernel completes.
@@ -180,14 +181,15 @@ impl<O: Operation> Op<O> {
                 let Some(entry) = self.make_entry(local, cx) else { return };
                 self.begin();
                 count_started(local, &entry);
+                let beginning = Beginning::here(local);
                 let mut ring = local.ring.borrow_mut();
                 if is_drained {
                     // SAFETY: as below.
-                    return unsafe { ring.start_together(vec![entry], true) };
+                    return unsafe { ring.start_together(vec![entry], true, beginning) };
                 }
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
                 // data names, which stays until its completion has been reaped.
-                unsafe { ring.start(entry) };
+                unsafe { ring.start(entry, beginning) };
             }
         });
     }
@@ -213,18 +215,21 @@ impl<O: Operation> Op<O> {
     }
 
     /// As its poll; `may_stop` is asked before the operation is told to stop, because its scope is.
+    #[track_caller]
     pub(crate) fn poll_unless(
         &mut self,
         cx: &Context<'_>,
         may_stop: impl FnOnce() -> bool,
     ) -> Poll<O::Output> {
-        self.poll_stopping(cx, may_stop).map(|(operation, result)| operation.finish(result))
+        noted(Awaited::Operation, self.poll_stopping(cx, may_stop))
+            .map(|(operation, result)| operation.finish(result))
     }
 
     /// The operation and the kernel's answer, once it is there.
     #[inline]
+    #[track_caller]
     pub(super) fn poll_ended(&mut self, cx: &Context<'_>) -> Poll<(O, io::Result<u32>)> {
-        self.poll_stopping(cx, || true)
+        noted(Awaited::Operation, self.poll_stopping(cx, || true))
     }
 
     /// As [`poll_ended`](Self::poll_ended); `may_stop` is asked before the operation is told to
@@ -285,6 +290,7 @@ impl<O: Operation> Future for Op<O> {
     type Output = O::Output;
 
     #[inline]
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         self.get_mut().poll_ended(cx).map(|(operation, result)| operation.finish(result))
     }

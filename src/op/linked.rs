@@ -14,6 +14,7 @@ use io_uring::squeue;
 use super::future::{LATE, count_started, not_on_a_ring};
 use super::{Op, Operation};
 use crate::context::{self, Local};
+use crate::ring::Beginning;
 use crate::stop::{self, cancelled};
 
 /// A member of a chain: an [`Op`], or one with a time limit.
@@ -143,9 +144,10 @@ fn try_start(
     }
     members.iter_mut().for_each(|member| member.begin());
     batch.entries.iter().for_each(|entry| count_started(local, entry));
+    let beginning = Beginning::here(local);
     // SAFETY: each operation keeps what its entry points to, in the cell that its user data names,
     // which stays until its completion has been reaped.
-    unsafe { local.ring.borrow_mut().start_together(batch.entries, batch.is_drained) };
+    unsafe { local.ring.borrow_mut().start_together(batch.entries, batch.is_drained, beginning) };
     Ok(())
 }
 
@@ -191,6 +193,7 @@ impl<L: Steps> Linked<L> {
 impl<L: Steps> Future for Linked<L> {
     type Output = L::Outputs;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Outputs> {
         let this = self.get_mut();
         if !this.is_started {

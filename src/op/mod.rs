@@ -21,7 +21,7 @@ mod direct;
 mod direct_move;
 mod direct_open;
 mod epoll;
-mod fields;
+pub(crate) mod fields;
 mod fixed;
 mod fixed_vectored;
 mod futex;

@@ -44,10 +44,12 @@ use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
 use super::future::{count_started, entry_of, into_result, not_on_a_ring, stop};
 use super::shots::Shots;
+use crate::awaiting::{Awaited, noted};
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
 use crate::foreign::shielded;
+use crate::ring::Beginning;
 use crate::stop::{self, Seen, Watch, cancelled};
 
 /// What a multishot operation asks of the kernel, and what its completions mean.
@@ -221,7 +223,12 @@ impl<M: MultishotOperation> Multishot<M> {
     }
 
     /// The next item, or the end.
+    #[track_caller]
     pub fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<M::Item>>> {
+        noted(Awaited::Operation, self.poll_unnoted(cx))
+    }
+
+    fn poll_unnoted(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<M::Item>>> {
         loop {
             if matches!(self.state, State::Ended) {
                 return Poll::Ready(None);
@@ -301,7 +308,7 @@ impl<M: MultishotOperation> Multishot<M> {
                     count_started(local, &entry);
                     // SAFETY: the operation keeps what the entry points to, in the cell that its
                     // user data names, which stays until its last completion has been reaped.
-                    unsafe { local.ring.borrow_mut().start(entry) };
+                    unsafe { local.ring.borrow_mut().start(entry, Beginning::here(local)) };
                     Ok(())
                 }
                 Err(error) => {
@@ -350,6 +357,7 @@ impl<M: MultishotOperation> Drop for Multishot<M> {
 impl<M: MultishotOperation> Stream for Multishot<M> {
     type Item = io::Result<M::Item>;
 
+    #[track_caller]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_item(cx)
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::{fmt, mem};
 
 use super::content::Started;
+use crate::awaiting::{Awaited, noted};
 use crate::completion::Outcome;
 
 /// A buffer that has been sent and that the kernel still reads: the future of its return.
@@ -62,13 +63,14 @@ impl<B> Returning<B> {
 impl<B> Future for Returning<B> {
     type Output = B;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B> {
         let this = self.get_mut();
         let mut outcome = Outcome::default();
         if let BufferState::InKernel(started, _) = &this.state {
             // SAFETY: we are the future.
             let polled = unsafe { started.header().completion.poll(cx.waker()) };
-            let Some(last) = polled else { return Poll::Pending };
+            let Some(last) = polled else { return noted(Awaited::Operation, Poll::Pending) };
             outcome = last;
         }
         match mem::replace(&mut this.state, BufferState::Taken) {

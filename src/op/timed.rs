@@ -86,6 +86,7 @@ impl<O: Operation> sealed::Step for Timed<O> {
 impl<O: Operation> Future for Timed<O> {
     type Output = O::Output;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let this = self.get_mut();
         if !this.is_started {

@@ -28,11 +28,13 @@ use super::cell::{CellHeader, CellVTable};
 use super::content::{Fresh, Started, content_of, free};
 use super::future::{count_started, entry_of, into_result, not_on_a_ring};
 use super::{Returning, Start};
+use crate::awaiting::{Awaited, noted};
 use crate::buf::BufError;
 use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::coop;
 use crate::primitives::{Mutex, lock};
+use crate::ring::Beginning;
 use crate::stop::{self, Seen, Watch, cancelled};
 
 /// The least number of bytes for which [`ZeroCopy::or_copy`] does without copying.
@@ -211,7 +213,7 @@ impl<S: ZeroCopyOperation> ZeroCopy<S> {
                 count_started(local, &entry);
                 // SAFETY: the operation keeps what the entry points to, in the cell that its user
                 // data names, which stays until its last completion has been reaped.
-                unsafe { local.ring.borrow_mut().start(entry) };
+                unsafe { local.ring.borrow_mut().start(entry, Beginning::here(local)) };
                 State::Started(started)
             }
             Err(error) => State::Refused(fresh.into_content().operation, error),
@@ -280,6 +282,7 @@ type Output<S> = Result<(usize, Returning<Buffer<S>>), BufError<Buffer<S>>>;
 impl<S: ZeroCopyOperation> Future for ZeroCopy<S> {
     type Output = Output<S>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
@@ -288,7 +291,7 @@ impl<S: ZeroCopyOperation> Future for ZeroCopy<S> {
                     if this.watch.look(cx.waker()) == Seen::StoppedNow {
                         started.cancel();
                     }
-                    return Poll::Pending;
+                    return noted(Awaited::Operation, Poll::Pending);
                 };
                 this.watch.rest();
                 match this.go_on(first, cx) {

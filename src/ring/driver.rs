@@ -12,22 +12,24 @@ use io_uring::{EnterFlags, IoUring, opcode, squeue};
 use super::buffers::BufferTable;
 use super::draining::Draining;
 use super::file_table::FileTable;
-use super::provided::{self, BufferGroup, BufferGroups, GroupOptions, Part, Taken};
+use super::in_flight::{Beginning, InFlight, Operation};
+use super::provided::BufferGroups;
 use super::reaped::{Missed, Reaped, UserData};
 use super::stopping::Stopping;
 use super::{Features, OpenRing, RegisteredRing};
 use crate::mailbox::Mailbox;
 use crate::op::cell::CellHeader;
+use crate::time::moment::Moment;
 
 /// A ring, and what stands in line for it.
 pub(crate) struct Ring {
-    uring: IoUring,
+    pub(super) uring: IoUring,
     registered: Option<RegisteredRing>,
     features: Features,
     /// Entries that found the queue full although it had just been submitted.
     backlog: VecDeque<Backlogged>,
     /// Operations whose last completion has not been reaped.
-    in_flight: usize,
+    in_flight: InFlight,
     /// Those of them that the kernel was asked to stop.
     to_stop: Stopping,
     files: FileTable,
@@ -36,7 +38,7 @@ pub(crate) struct Ring {
     enters: u64,
     /// How often completions were reaped while the kernel kept back more.
     completion_overflows: u64,
-    buffer_groups: BufferGroups,
+    pub(super) buffer_groups: BufferGroups,
     buffers: BufferTable,
 }
 
@@ -54,7 +56,7 @@ impl Ring {
             registered: open.registered,
             features: open.features,
             backlog: VecDeque::new(),
-            in_flight: 0,
+            in_flight: InFlight::default(),
             to_stop: Stopping::default(),
             files: FileTable::new(open.direct_descriptors),
             draining: Draining::default(),
@@ -75,7 +77,12 @@ impl Ring {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight.len()
+    }
+
+    /// The operations in flight, `now`.
+    pub(crate) fn operations(&self, now: Moment) -> impl Iterator<Item = Operation> {
+        self.in_flight.operations(now)
     }
 
     pub(crate) fn enters(&self) -> u64 {
@@ -95,48 +102,19 @@ impl Ring {
         self.uring.as_raw_fd()
     }
 
-    /// Registers a group of buffers; see [`BufferGroups::register`].
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    pub(crate) unsafe fn register_group(&mut self, options: GroupOptions) -> io::Result<u16> {
-        // SAFETY: the caller's promise.
-        unsafe { self.buffer_groups.register(&self.uring, options) }
-    }
-
-    pub(crate) fn buffer_group(&mut self, group: u16) -> &mut BufferGroup {
-        self.buffer_groups.get(group)
-    }
-
-    /// Writes down what a completion says about buffers; see [`BufferGroup::claim`].
-    pub(crate) fn claim_buffers(
-        &mut self,
-        group: u16,
-        taken: Taken,
-        to: impl FnMut(Part),
-    ) -> io::Result<()> {
-        let Self { uring, buffer_groups, .. } = self;
-        buffer_groups.get(group).claim(taken, || provided::head_of(uring, group), to)
-    }
-
-    /// Unregisters a group of buffers that no operation uses any more.
-    pub(crate) fn withdraw_group(&mut self, group: u16) {
-        self.buffer_groups.withdraw(&self.uring, group);
-    }
-
     /// Queues an operation, whose user data names its cell.
     ///
     /// # Safety
     ///
     /// What the entry points to stays valid, and the cell in place, until [`Reaped`] has told of
     /// the cell's last completion.
-    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry) {
+    pub(crate) unsafe fn start(&mut self, entry: squeue::Entry, beginning: Beginning) {
         if self.draining.is_active() {
             // SAFETY: the caller's promise.
-            return unsafe { self.start_together(vec![entry], false) };
+            return unsafe { self.start_together(vec![entry], false, beginning) };
         }
-        self.in_flight += 1;
+        // SAFETY: the caller's promise.
+        unsafe { self.in_flight.add(&entry, beginning) };
         // SAFETY: the caller's promise.
         unsafe { self.push(entry) };
     }
@@ -147,9 +125,17 @@ impl Ring {
     /// # Safety
     ///
     /// As for [`start`](Self::start), of each of them.
-    pub(crate) unsafe fn start_together(&mut self, entries: Vec<squeue::Entry>, drained: bool) {
-        let others = self.in_flight;
-        self.in_flight += entries.len();
+    pub(crate) unsafe fn start_together(
+        &mut self,
+        entries: Vec<squeue::Entry>,
+        drained: bool,
+        beginning: Beginning,
+    ) {
+        let others = self.in_flight.len();
+        for entry in &entries {
+            // SAFETY: the caller's promise.
+            unsafe { self.in_flight.add(entry, beginning) };
+        }
         if let Some(entries) = self.draining.pass(entries, drained, others) {
             // SAFETY: the caller's promise.
             unsafe { self.push_together(entries) };
@@ -242,9 +228,14 @@ impl Ring {
     }
 
     /// The last completion of an operation has been reaped.
+    ///
+    /// # Safety
+    ///
+    /// As said, once, and the cell is there.
     #[inline]
-    pub(super) fn ended(&mut self, cell: NonNull<CellHeader>) {
-        self.in_flight -= 1;
+    pub(super) unsafe fn ended(&mut self, cell: NonNull<CellHeader>) {
+        // SAFETY: the caller's promise; it was added when it was started.
+        unsafe { self.in_flight.remove(cell) };
         self.to_stop.ended(cell);
         if self.draining.is_active() {
             self.release_drained();
@@ -463,7 +454,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        self.buffer_groups.end(&self.uring, self.in_flight);
+        self.buffer_groups.end(&self.uring, self.in_flight.len());
         if let Some(registered) = self.registered.take() {
             // The thread is about to end, which gives the place back as well.
             let _ = registered.unregister(&self.uring);

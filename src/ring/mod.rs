@@ -11,6 +11,7 @@ mod driver;
 mod environment;
 mod features;
 mod file_table;
+mod in_flight;
 mod operations;
 pub(crate) mod provided;
 mod reaped;
@@ -26,6 +27,7 @@ pub(crate) use environment::Environment;
 pub(crate) use features::Features;
 #[cfg(test)]
 pub(crate) use features::OpSet;
+pub(crate) use in_flight::Beginning;
 pub(crate) use operations::missing_from as operations_missing_from;
 pub(crate) use operations::{family_of, unsupported};
 pub(crate) use reaped::{Reaped, UserData};

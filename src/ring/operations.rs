@@ -101,6 +101,11 @@ pub(crate) fn family_of(opcode: u8) -> OperationFamily {
     FAMILIES[usize::from(opcode)]
 }
 
+/// What an operation is called.
+pub(super) fn name_of(opcode: u8) -> &'static str {
+    KNOWN.get(usize::from(opcode)).map_or("?", |(name, ..)| name)
+}
+
 /// The error of an operation that this kernel does not have.
 pub(crate) fn unsupported(opcode: u8) -> io::Error {
     let (name, since, _) = KNOWN.get(usize::from(opcode)).copied().unwrap_or(("?", "?", Other));

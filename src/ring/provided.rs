@@ -26,6 +26,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::IoUring;
 
+use super::Ring;
+
 /// How many buffers a group may have: what the kernel's table holds.
 pub(crate) const BUFFERS_MAX: usize = 1 << 15;
 
@@ -377,6 +379,39 @@ fn explain(error: io::Error, is_incremental: bool) -> io::Error {
         return io::Error::new(io::ErrorKind::Unsupported, message);
     }
     error
+}
+
+/// What operations ask of the groups of their ring.
+impl Ring {
+    /// Registers a group of buffers; see [`BufferGroups::register`].
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn register_group(&mut self, options: GroupOptions) -> io::Result<u16> {
+        // SAFETY: the caller's promise.
+        unsafe { self.buffer_groups.register(&self.uring, options) }
+    }
+
+    pub(crate) fn buffer_group(&mut self, group: u16) -> &mut BufferGroup {
+        self.buffer_groups.get(group)
+    }
+
+    /// Writes down what a completion says about buffers; see [`BufferGroup::claim`].
+    pub(crate) fn claim_buffers(
+        &mut self,
+        group: u16,
+        taken: Taken,
+        to: impl FnMut(Part),
+    ) -> io::Result<()> {
+        let Self { uring, buffer_groups, .. } = self;
+        buffer_groups.get(group).claim(taken, || head_of(uring, group), to)
+    }
+
+    /// Unregisters a group of buffers that no operation uses any more.
+    pub(crate) fn withdraw_group(&mut self, group: u16) {
+        self.buffer_groups.withdraw(&self.uring, group);
+    }
 }
 
 #[cfg(test)]

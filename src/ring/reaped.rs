@@ -129,7 +129,8 @@ impl Done {
         // this thread's.
         let waker = unsafe { cell::reaped(local, self.cell, self.outcome) };
         if !cqueue::more(self.outcome.flags) {
-            local.ring.borrow_mut().ended(self.cell);
+            // SAFETY: that was the last one, and the cell is still pending.
+            unsafe { local.ring.borrow_mut().ended(self.cell) };
             // SAFETY: it has not been completed, so its cell is there.
             let opcode = unsafe { self.cell.as_ref() }.opcode();
             // Before anybody is told.

@@ -16,6 +16,14 @@ fn rings(count: usize) -> Rings {
     Rings::with_balance(count, Balance::Shed)
 }
 
+/// Lets other tasks run for ever, and other threads: a schedule need not be fair by itself.
+async fn rest_never() {
+    loop {
+        thread::yield_now();
+        yield_now().await;
+    }
+}
+
 #[test]
 fn tasks_born_on_one_ring_all_end_and_end_once() {
     try_schedules(|| {
@@ -102,9 +110,7 @@ fn tasks_that_are_given_away_are_cancelled_from_inside_and_outside() {
                     let guard = Guard(gone.clone());
                     let victim = spawn(async move {
                         let _guard = guard;
-                        loop {
-                            yield_now().await;
-                        }
+                        rest_never().await;
                     });
                     if number % 2 == 0 {
                         to.send(victim).await.expect("the channel is open");
@@ -137,9 +143,7 @@ fn rings_stop_while_tasks_lie_on_their_shelves() {
                     let guard = Guard(gone.clone());
                     let restless = async move {
                         let _guard = guard;
-                        loop {
-                            yield_now().await;
-                        }
+                        rest_never().await;
                     };
                     spawn(restless).detach();
                 }

@@ -122,6 +122,7 @@ impl Limit {
 impl<F: Future> Future for WithTimeout<F> {
     type Output = Limited<F::Output>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: `future` is pinned with `self` and never moved; the rest is `Unpin`.
         let (mut future, limit) = unsafe {

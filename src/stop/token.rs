@@ -9,6 +9,7 @@ use std::{error, fmt, io};
 use super::node::{Node, Waiting};
 use super::until::Until;
 use super::{current, watch};
+use crate::awaiting::{Awaited, noted};
 
 /// Asks code to stop; its clones are the same source.
 ///
@@ -197,9 +198,10 @@ pub struct UntilStopped(Option<Waiting>);
 impl Future for UntilStopped {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let is_stopped = self.0.as_mut().is_some_and(|waiting| waiting.poll(cx.waker()));
-        if is_stopped { watch::poll_turn(cx) } else { Poll::Pending }
+        if is_stopped { watch::poll_turn(cx) } else { noted(Awaited::Lock, Poll::Pending) }
     }
 }
 

@@ -72,6 +72,7 @@ impl<F> Until<F> {
 impl<F: Future> Future for Until<F> {
     type Output = Result<F::Output, Stopped>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: `future` is pinned with `self` and never moved; the rest is `Unpin`.
         let (future, by) = unsafe {

@@ -211,6 +211,7 @@ impl Wait for BarrierWait<'_> {
 impl Future for BarrierWait<'_> {
     type Output = BarrierWaitResult;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BarrierWaitResult> {
         poll_with_budget(&mut *self, cx)
     }

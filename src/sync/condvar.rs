@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::waiting::{Begun, Left, Locked, Place, Wait, WaitList, block_for, block_on, const_fn};
 use super::{LockFuture, Mutex, MutexGuard};
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::wakes::Wakes;
@@ -438,15 +439,17 @@ impl<T: ?Sized> Drop for Signalled<'_, '_, T> {
 impl<'m, T: ?Sized> Future for CondvarWait<'_, 'm, T> {
     type Output = MutexGuard<'m, T>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<MutexGuard<'m, T>> {
         ready!(coop::poll_proceed(cx));
         let this = &mut *self;
         if this.locking.is_none() {
-            let notification = ready!(this.signalled.poll_wait(cx.waker()));
+            let notification = this.signalled.poll_wait(cx.waker());
+            let notification = ready!(noted(Awaited::Lock, notification));
             this.locking = Some((notification, this.mutex.lock()));
         }
         let (_, lock) = this.locking.as_mut().expect("it has been notified");
-        let guard = ready!(lock.poll_wait(cx.waker()));
+        let guard = ready!(noted(Awaited::Lock, lock.poll_wait(cx.waker())));
         this.locking = None;
         coop::spend();
         Poll::Ready(guard)

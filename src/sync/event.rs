@@ -333,6 +333,7 @@ impl Wait for EventWait<'_> {
 impl Future for EventWait<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         poll_with_budget(&mut *self, cx)
     }

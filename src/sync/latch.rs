@@ -300,6 +300,7 @@ impl Wait for LatchWait<'_> {
 impl Future for LatchWait<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         poll_with_budget(&mut *self, cx)
     }

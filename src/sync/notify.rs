@@ -382,6 +382,7 @@ impl Wait for Notified<'_> {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         poll_with_budget(&mut *self, cx)
     }

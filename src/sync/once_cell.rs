@@ -386,6 +386,7 @@ impl<'a, T> Wait for OnceCellWait<'a, T> {
 impl<'a, T> Future for OnceCellWait<'a, T> {
     type Output = &'a T;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'a T> {
         poll_with_budget(&mut *self, cx)
     }

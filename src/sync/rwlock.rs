@@ -388,6 +388,7 @@ macro_rules! waits_for {
             type Output = $guard<'a, T>;
 
             #[inline]
+            #[track_caller]
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 poll_with_budget(&mut *self, cx)
             }

@@ -449,6 +449,7 @@ impl<'a> Future for AcquireFuture<'a> {
     type Output = Result<SemaphorePermit<'a>, AcquireError>;
 
     #[inline]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_with_budget(&mut *self, cx)
     }

@@ -168,6 +168,7 @@ impl<'a> Wait for TurnWait<'a> {
 impl<'a> Future for TurnWait<'a> {
     type Output = Option<Turn<'a>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_with_budget(&mut *self, cx)
     }

@@ -19,6 +19,7 @@
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::line::{Key, Line, Removed, poll_behind};
 use crate::parking::{assert_may_block, park_until};
@@ -172,6 +173,9 @@ impl<S, W, D> Locked<S, W, D> {
 pub(crate) trait Wait {
     type Output;
 
+    /// What is waited for.
+    const AWAITED: Awaited = Awaited::Lock;
+
     /// One poll; after `Pending` the waker is woken once the wait is served.
     fn poll_wait(&mut self, waker: &Waker) -> Poll<Self::Output>;
 
@@ -181,9 +185,10 @@ pub(crate) trait Wait {
 
 /// One poll of a future, at the expense of the budget of its task.
 #[inline]
+#[track_caller]
 pub(crate) fn poll_with_budget<W: Wait>(wait: &mut W, cx: &Context<'_>) -> Poll<W::Output> {
     ready!(coop::poll_proceed(cx));
-    let output = ready!(wait.poll_wait(cx.waker()));
+    let output = ready!(noted(W::AWAITED, wait.poll_wait(cx.waker())));
     coop::spend();
     Poll::Ready(output)
 }

@@ -10,7 +10,8 @@ use std::task::{Context, Waker};
 
 use super::header::{Birth, Header, Mobility, Whereabouts};
 use super::state::Release;
-use super::{Task, raw, run};
+use super::{Task, TaskId, raw, run};
+use crate::time::moment::Moment;
 
 /// A closure on its way to a blocking thread; dropping it cancels the task.
 pub(crate) struct Job(NonNull<Header>);
@@ -31,6 +32,18 @@ impl Job {
         unsafe { task.as_ref() }.join.retain();
         // SAFETY: just made, with this output.
         (Self(task), unsafe { Task::new(task) })
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        // SAFETY: the job has a reference.
+        unsafe { self.0.as_ref() }.id
+    }
+
+    /// Where and when it came into being.
+    pub(crate) fn origin(&self) -> (&'static Location<'static>, Moment) {
+        // SAFETY: the job has a reference.
+        let header = unsafe { self.0.as_ref() };
+        (header.origin.spawned_at(), header.story.born())
     }
 
     /// Calls the closure, unless the task has been cancelled.

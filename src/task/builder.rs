@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::sync::Arc;
 
-use super::header::{Birth, Name};
+use super::header::Birth;
+use super::origin::Name;
 use super::spawn::{may_move, send_new, spawn_here, spawn_or_end, stays};
 use super::{SpawnError, Task};
 use crate::runtime::Runtime;
@@ -37,7 +37,7 @@ impl Builder {
 
     /// Names the task, for people who look at the pool.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(Arc::new(name.into().into_boxed_str()));
+        self.name = Some(Name::from(name.into()));
         self
     }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::header::Header;
 use super::state::{HandleGone, LastWord, Registered, Release};
 use super::{TaskError, TaskId, leavings, run, travel};
+use crate::awaiting::{Awaited, noted};
 use crate::context;
 use crate::foreign::shielded;
 use crate::outstanding::Share;
@@ -74,7 +75,7 @@ impl<T> Task<T> {
 
     /// The name given with [`Builder::name`](super::Builder::name).
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_ref().map(|name| &***name)
+        self.header().origin.name().map(|name| &**name)
     }
 
     /// Whether the task has ended: its future is gone, and awaiting it takes no time.
@@ -147,8 +148,12 @@ impl<T> Task<T> {
                 Some(previous) if previous.will_wake(waker) => previous,
                 _ => waker.clone(),
             };
-            header.home.join_waker.set(Some(waker));
-            return false;
+            // The clone, and the drop of the one before, are the user's code. If that has woken
+            // the task, another ring may have taken it.
+            if header.is_here(context::here()) {
+                header.home.join_waker.set(Some(waker));
+                return false;
+            }
         }
         // SAFETY: this is the one handle, borrowed exclusively.
         unsafe { header.join.register(waker) == Registered::Complete }
@@ -254,8 +259,12 @@ impl<T> Drop for Task<T> {
 impl<T> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.watch(cx.waker()) { Poll::Ready(self.take_output()) } else { Poll::Pending }
+        if self.watch(cx.waker()) {
+            return Poll::Ready(self.take_output());
+        }
+        noted(Awaited::Task, Poll::Pending)
     }
 }
 
@@ -332,6 +341,7 @@ pub struct Cancel<T> {
 impl<T> Future for Cancel<T> {
     type Output = Option<T>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         Pin::new(&mut self.task).poll(cx).map(|outcome| match outcome {
             Ok(output) => Some(output),

@@ -3,15 +3,16 @@
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use super::TaskId;
+use super::origin::{Name, Origin};
 use super::state::JoinWord;
+use super::story::Story;
+use crate::context;
 use crate::inbox::Node;
 use crate::mailbox::Mailbox;
 use crate::primitives::atomic::{AtomicPtr, Ordering};
-use crate::runtime::Runtime;
 
 /// The functions that know the task's types.
 pub(super) struct VTable {
@@ -65,15 +66,15 @@ pub(crate) struct Home {
     pub(super) next: Cell<Option<NonNull<Header>>>,
     /// The waker of a handle that was polled on this very ring.
     pub(super) join_waker: Cell<Option<Waker>>,
-    /// Where the task wants to go once its poll returns. The handle keeps the mailbox from becoming
-    /// that of another ring meanwhile.
-    pub(super) destination: Cell<Option<Runtime>>,
+    /// The place of the `await` in the source, if the story says what is awaited.
+    pub(super) awaits_at: Cell<Option<&'static Location<'static>>>,
     /// How many more requests to leave are put off, so that the one that brought the task here is
     /// polled here; see `travel.rs`.
     pub(super) put_off: Cell<u8>,
     /// Wakers counted here; see `state.rs`.
-    pub(super) references: Cell<i32>,
-    /// Operations dropped in flight that the kernel has not given back yet.
+    pub(super) references: Cell<i16>,
+    /// Operations dropped in flight that the kernel has not given back yet. A task on a shelf has
+    /// none; there the first one has the length of the list here.
     pub(super) orphans: Cell<u32>,
     /// When it was made ready, in the order of its ring; zero if it is not in a ready queue.
     pub(super) turn: Cell<u32>,
@@ -110,6 +111,13 @@ impl Mobility {
 }
 
 impl Home {
+    /// No ring gives the task away from now on.
+    pub(super) fn stay(&self) {
+        if self.mobility.get().is_movable() {
+            self.mobility.set(Mobility::Staying);
+        }
+    }
+
     #[inline]
     pub(super) fn is_queued(&self) -> bool {
         self.turn.get() != 0
@@ -121,7 +129,7 @@ impl Home {
             previous: Cell::new(None),
             next: Cell::new(None),
             join_waker: Cell::new(None),
-            destination: Cell::new(None),
+            awaits_at: Cell::new(None),
             put_off: Cell::new(0),
             references: Cell::new(0),
             orphans: Cell::new(0),
@@ -149,11 +157,13 @@ pub(crate) struct Header {
     pub(super) home: Home,
     /// In an inbox while `LINKED` is set.
     pub(super) wake_node: Node,
-    pub(super) name: Option<Name>,
-    pub(super) spawned_at: &'static Location<'static>,
+    pub(super) origin: Origin,
+    /// Home's, as what is in `home`.
+    pub(super) story: Story,
 }
 
-// SAFETY: `home` is touched by one thread at a time (see `Home`), everything else is `Sync`.
+// SAFETY: `home` and `story` are touched by one thread at a time (see `Home`), everything else is
+// `Sync`.
 unsafe impl Sync for Header {}
 // SAFETY: as above; a header never moves in memory, but references to it change threads.
 unsafe impl Send for Header {}
@@ -173,9 +183,6 @@ pub(crate) enum Whereabouts {
     Nowhere,
 }
 
-/// The name of a task: one word, since most have none.
-pub(crate) type Name = Arc<Box<str>>;
-
 /// What a new task is told about itself.
 #[derive(Clone)]
 pub(crate) struct Birth {
@@ -193,6 +200,8 @@ impl Birth {
 }
 
 impl Header {
+    /// Inlined, so that it is made where it is to be, and not moved there.
+    #[inline(always)]
     pub(super) fn new(vtable: &'static VTable, birth: Birth, id: TaskId) -> Self {
         Self {
             vtable,
@@ -202,9 +211,14 @@ impl Header {
             wake_node: Node::new(super::travel::deliver_wake),
             move_node: Node::new(super::travel::deliver_arrival),
             id,
-            name: birth.name,
-            spawned_at: birth.spawned_at,
+            origin: Origin::new(birth.name, birth.spawned_at, id),
+            story: Story::new(context::moment()),
         }
+    }
+
+    /// For people who look at the pool: its number, its name, and where it was spawned.
+    pub(crate) fn identity(&self) -> (TaskId, Option<&Name>, &'static Location<'static>) {
+        (self.id, self.origin.name(), self.origin.spawned_at())
     }
 
     /// The node by which the task is woken from elsewhere; a pointer that leads back to the header.
@@ -250,6 +264,12 @@ impl Header {
         let tagged = ptr::from_ref(mailbox).cast_mut().map_addr(|bits| bits | UNDER_WAY);
         // Ordering: Acquire, partner of the Release in `set_here`.
         ptr::eq(self.address.load(Ordering::Acquire), tagged)
+    }
+
+    /// The mailbox of the ring that has the task; or that it was sent to, or laid out by.
+    pub(crate) fn address(&self) -> *const Mailbox {
+        // Ordering: Acquire, partner of the Release in `set_under_way`, `set_here`.
+        self.address.load(Ordering::Acquire).map_addr(|bits| bits & !UNDER_WAY)
     }
 
     /// The task is about to be pushed to `mailbox`.

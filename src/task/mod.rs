@@ -17,7 +17,7 @@
 //
 // | field | by whom, when |
 // |---|---|
-// | `home` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
+// | `home`, `story` | the thread of the ring the task lives on; nobody while it is under way or complete, except that home may read `home.complete` for ever |
 // | the future | home, in `poll` and `cancel` (for a blocking task: whoever claimed it) |
 // | the output | home until `COMPLETE` is set; then the handle, or home if there is no handle |
 // | the join waker slot | the handle; home once `COMPLETE` is set, with `JOIN_WAKER` or without a handle |
@@ -49,6 +49,8 @@ mod handle;
 pub(crate) mod header;
 mod id;
 pub(crate) mod leavings;
+mod look;
+pub(crate) mod origin;
 pub(crate) mod orphan;
 mod payload;
 pub(crate) mod queue;
@@ -56,8 +58,10 @@ mod raw;
 pub(crate) mod ready;
 pub(crate) mod run;
 pub(crate) mod shed;
+mod span;
 mod spawn;
 mod state;
+mod story;
 mod travel;
 pub(crate) mod turn;
 mod waker;
@@ -72,6 +76,8 @@ pub(crate) use handle::block_on_thread;
 pub use handle::{Cancel, Task};
 pub(crate) use header::Birth;
 pub use id::TaskId;
+pub(crate) use look::{arriving, live, note_awaited};
+pub(crate) use origin::name_of;
 pub use payload::PanicPayload;
 pub(crate) use spawn::{send_new, send_unchecked, spawn_or_end};
 pub use spawn::{spawn, spawn_local, spawn_on};

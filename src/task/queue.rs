@@ -38,21 +38,36 @@ impl ReadyQueue {
         Self { first, last, length: self.length.take().into() }
     }
 
+    /// Shows each of its tasks, in order.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Header)) {
+        let mut next = self.first.get();
+        while let Some(task) = next {
+            // SAFETY: tasks in the queue are valid until popped.
+            let header = unsafe { task.as_ref() };
+            next = header.home.next_ready.get();
+            visit(header);
+        }
+    }
+
     /// Makes it a list that lies on a shelf, which begins with `first`, as this one does.
     pub(super) fn into_shelved(self, first: NonNull<Header>) -> (NonNull<Header>, usize) {
         // SAFETY: tasks in the queue are valid until popped, and ours.
-        unsafe { first.as_ref() }.home.previous.set(self.last.get());
+        let home = unsafe { &first.as_ref().home };
+        home.previous.set(self.last.get());
+        home.orphans
+            .set(u32::try_from(self.length.get()).expect("four billion tasks are too many"));
         (first, self.length.get())
     }
 
-    /// The list that begins with `first`, of about `length` tasks.
+    /// The list that begins with `first`.
     ///
     /// # Safety
     ///
     /// It was made by [`into_shelved`](Self::into_shelved), and is the caller's.
-    pub(super) unsafe fn from_shelved(first: NonNull<Header>, length: usize) -> Self {
+    pub(super) unsafe fn from_shelved(first: NonNull<Header>) -> Self {
         // SAFETY: the caller's promise.
-        let last = unsafe { first.as_ref() }.home.previous.take();
+        let home = unsafe { &first.as_ref().home };
+        let (last, length) = (home.previous.take(), home.orphans.take() as usize);
         Self { first: Some(first).into(), last: last.into(), length: length.into() }
     }
 
@@ -81,8 +96,7 @@ impl ReadyQueue {
         if next.is_none() {
             self.last.set(None);
         }
-        // The length of what came from a shelf is not exact.
-        self.length.set(self.length.get().saturating_sub(1));
+        self.length.set(self.length.get() - 1);
         Some(task)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::header::{Birth, Header, VTable};
+use super::span::TaskSpan;
 use super::{PanicPayload, TaskError, TaskId};
 use crate::foreign::{dispose_of, shielded};
 use crate::recycle;
@@ -37,36 +38,85 @@ trait Work<T> {
 }
 
 /// A future.
-struct Async<F>(F);
+struct Async<F> {
+    /// Dropped within the span.
+    future: ManuallyDrop<F>,
+    span: TaskSpan,
+}
+
+impl<F> Async<F> {
+    fn new(future: F, span: TaskSpan) -> Self {
+        Self { future: ManuallyDrop::new(future), span }
+    }
+
+    /// The future, which was not pinned yet.
+    fn into_future(self) -> F {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used again, nor dropped.
+        let _span = unsafe { std::ptr::read(&raw const this.span) };
+        // SAFETY: as above.
+        unsafe { ManuallyDrop::take(&mut this.future) }
+    }
+}
+
+/// Drops a future, wherever this itself is dropped: a span may panic when it is entered, and what
+/// is pinned must be dropped all the same.
+struct DropsFuture<'a, F>(&'a mut ManuallyDrop<F>);
+
+impl<F> Drop for DropsFuture<'_, F> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: who makes this does not use the future again, and drops it nowhere else.
+        unsafe { ManuallyDrop::drop(self.0) };
+    }
+}
+
+impl<F> Drop for Async<F> {
+    #[inline]
+    fn drop(&mut self) {
+        let Self { future, span } = self;
+        let future = DropsFuture(future);
+        span.within(|| drop(future));
+    }
+}
 
 impl<F: Future> Work<F::Output> for Async<F> {
     // SAFETY: demanded of the caller by the trait.
     #[inline]
     unsafe fn proceed(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { future, span } = self;
         // SAFETY: pinned, says the caller.
-        unsafe { Pin::new_unchecked(&mut self.0) }.poll(cx)
+        let future = unsafe { Pin::new_unchecked(&mut **future) };
+        span.within(|| future.poll(cx))
     }
 }
 
 /// A closure to be called on a blocking thread.
-struct Blocking<F>(Option<F>);
+struct Blocking<F> {
+    closure: Option<F>,
+    span: TaskSpan,
+}
 
 impl<F: FnOnce() -> T, T> Work<T> for Blocking<F> {
     // SAFETY: demanded of the caller by the trait.
     unsafe fn proceed(&mut self, _: &mut Context<'_>) -> Poll<T> {
-        let closure = self.0.take().expect("a blocking task is claimed once");
-        Poll::Ready(closure())
+        let closure = self.closure.take().expect("a blocking task is claimed once");
+        Poll::Ready(self.span.within(closure))
     }
 }
 
 /// A new task that polls `future`.
 pub(super) fn allocate_future<F: Future>(future: F, birth: Birth) -> NonNull<Header> {
-    allocate::<Async<F>, F::Output>(Async(future), birth)
+    let id = TaskId::next();
+    let span = TaskSpan::new(&birth, id);
+    allocate::<Async<F>, F::Output>(Async::new(future, span), birth, id)
 }
 
 /// A new task that calls `closure`.
 pub(super) fn allocate_closure<F: FnOnce() -> T, T>(closure: F, birth: Birth) -> NonNull<Header> {
-    allocate::<Blocking<F>, T>(Blocking(Some(closure)), birth)
+    let id = TaskId::next();
+    let span = TaskSpan::new(&birth, id);
+    allocate::<Blocking<F>, T>(Blocking { closure: Some(closure), span }, birth, id)
 }
 
 /// Takes the future out of a task that nobody else knows, and frees the task.
@@ -82,14 +132,14 @@ pub(super) unsafe fn take_back<F: Future>(task: NonNull<Header>) -> F {
     // SAFETY: the caller owns the task, and gives it up.
     unsafe { free::<Async<F>, F::Output>(task) };
     match stage {
-        Stage::Work(Async(future)) => future,
+        Stage::Work(work) => work.into_future(),
         _ => unreachable!("the task was never polled"),
     }
 }
 
-fn allocate<W: Work<T>, T>(work: W, birth: Birth) -> NonNull<Header> {
+fn allocate<W: Work<T>, T>(work: W, birth: Birth, id: TaskId) -> NonNull<Header> {
     let cell = recycle::take(Layout::new::<Cell<W, T>>()).cast::<Cell<W, T>>();
-    let header = Header::new(Types::<W, T>::VTABLE, birth, TaskId::next());
+    let header = Header::new(Types::<W, T>::VTABLE, birth, id);
     // SAFETY: the block is ours, large enough and aligned.
     unsafe { cell.write(Cell { header, stage: UnsafeCell::new(Stage::Work(work)) }) };
     cell.cast()
@@ -204,8 +254,8 @@ unsafe fn drop_output<W, T>(task: NonNull<Header>) {
 
 /// Says on stderr that a task panicked of which nobody will ask.
 fn report(header: &Header, payload: PanicPayload) {
-    let name = header.name.as_ref().map_or("unnamed", |name| name);
-    let (id, place) = (header.id, header.spawned_at);
+    let name = header.origin.name().map_or("unnamed", |name| name);
+    let (id, place) = (header.id, header.origin.spawned_at());
     // Printing panics where stderr is gone.
     let _ = shielded(|| {
         eprintln!("ringpool: detached task {id} ({name}, spawned at {place}) panicked: {payload}");

@@ -94,17 +94,22 @@ unsafe fn poll(local: &Local, task: NonNull<Header>) {
     // SAFETY: a live task stays, and it lives until `finish` below.
     let waker = unsafe { waker::borrowed(task) };
     home.running.set(true);
+    header.story.begin_poll();
     local.current.set(Some(task));
+    local.shared.running.begin(header.id.get(), header.origin.spawned_at());
     coop::reset(coop::BUDGET_PER_POLL);
+    local.trace.poll_begins(header);
     let done = local.counters().polls.poll(|| {
         // SAFETY: we are home, and the future is there because the task is not complete.
         unsafe { (header.vtable.poll)(task, &mut Context::from_waker(&waker)) }
     });
+    local.trace.ends(done);
     coop::reset(coop::UNLIMITED);
+    local.shared.running.end();
     local.current.set(None);
     home.running.set(false);
     let woken = home.woken.replace(false);
-    let destination = home.destination.take();
+    let destination = local.destination.take();
     if done {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };
@@ -130,12 +135,17 @@ unsafe fn cancel(local: &Local, task: NonNull<Header>) {
         return;
     }
     home.running.set(true);
+    header.story.begin_poll();
     local.current.set(Some(task));
+    local.shared.running.begin(header.id.get(), header.origin.spawned_at());
+    local.trace.drop_begins(header);
     // SAFETY: we are home, and the future is there because the task is not complete.
     unsafe { (header.vtable.cancel)(task) };
+    local.trace.ends(true);
+    local.shared.running.end();
     local.current.set(None);
     home.running.set(false);
-    home.destination.set(None);
+    drop(local.destination.take());
     if home.orphans.get() == 0 {
         // SAFETY: the future is gone and the output stored.
         unsafe { finish(local, task) };

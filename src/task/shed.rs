@@ -17,11 +17,14 @@
 //! message to the ring it is on.
 
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use super::header::Header;
 use super::queue::ReadyQueue;
+use crate::balance::policy::PATIENCE_NS;
 use crate::context::Local;
 use crate::runtime::Shared;
+use crate::time::since_start_ns;
 
 /// Before each poll: lays out what this ring will not run soon, and takes back from its shelf what
 /// is to be run now.
@@ -44,7 +47,11 @@ pub(crate) fn has_work(local: &Local) -> bool {
 /// Puts the surplus onto the shelf, behind what lies there.
 pub(super) fn lay_out(local: &Local) {
     let list = taken(&local.shared);
+    let has_its_turn = !list.is_empty();
     add_surplus(local, &list);
+    if !has_its_turn {
+        set_turn(local, &list);
+    }
     put(local, list);
 }
 
@@ -67,12 +74,13 @@ fn add_surplus(local: &Local, list: &ReadyQueue) {
 fn take_back(local: &Local) {
     let list = taken(&local.shared);
     let younger = local.ready.take_kept();
-    take_share(local, &list);
+    take_share(local, &list, Shelf::Own);
     while let Some(task) = younger.pop() {
         // SAFETY: it lives here, and is in no queue.
         unsafe { local.ready.sort(task) };
     }
     add_surplus(local, &list);
+    set_turn(local, &list);
     put(local, list);
 }
 
@@ -86,7 +94,11 @@ pub(crate) fn take_offer(local: &Local) -> bool {
     while let Some(ring) = board.next_giver(local.shared.index) {
         let list = taken(&local.peers[ring]);
         if !list.is_empty() {
-            take_share(local, &list);
+            if local.looks.are_open() {
+                list.for_each(|task| local.looks.arrived(local, task));
+            }
+            take_share(local, &list, Shelf::Another);
+            set_turn(local, &list);
             put(local, list);
             return true;
         }
@@ -110,21 +122,39 @@ pub(crate) fn fall_idle(local: &Local) -> bool {
     false
 }
 
-/// This ring has slept.
+/// This ring has slept. If it was chosen to be woken it has the watch.
 pub(crate) fn wake_up(local: &Local) {
-    if local.ready.gives() {
-        local.shared.board.wake_up(local.shared.index);
+    if local.ready.gives() && local.shared.board.wake_up(local.shared.index) {
+        local.look_again_ns.set(since_start_ns(Instant::now()) + PATIENCE_NS);
+    }
+}
+
+/// Shows what lies on the own shelf, which is empty for that time.
+pub(super) fn visit_shelved(local: &Local, visit: impl FnMut(&Header)) {
+    let list = taken(&local.shared);
+    list.for_each(visit);
+    if let Some(first) = list.first() {
+        lay_down(local, list, first);
+        // Who looked meanwhile has struck us off; and nobody has to be woken who was not before.
+        let _ = local.shared.board.give(local.shared.index, 0);
     }
 }
 
 fn taken(of: &Shared) -> ReadyQueue {
-    let Some((first, count)) = of.shelf.take() else { return ReadyQueue::default() };
+    let Some(first) = of.shelf.take() else { return ReadyQueue::default() };
     // SAFETY: what lies on a shelf was made a list by `into_shelved`, and whoever takes it owns it.
-    unsafe { ReadyQueue::from_shelved(first, count) }
+    unsafe { ReadyQueue::from_shelved(first) }
+}
+
+/// Where a list lay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shelf {
+    Own,
+    Another,
 }
 
 /// Takes in from the front of a list what is run soon, one at least.
-fn take_share(local: &Local, list: &ReadyQueue) {
+fn take_share(local: &Local, list: &ReadyQueue, lay_on: Shelf) {
     while let Some(task) = list.first() {
         // SAFETY: in the list, and so ours.
         if !local.ready.keeps(unsafe { task.as_ref() }) {
@@ -132,7 +162,7 @@ fn take_share(local: &Local, list: &ReadyQueue) {
         }
         list.pop();
         // SAFETY: it was packed, and is ours.
-        unsafe { unpack(local, task) };
+        unsafe { unpack(local, task, lay_on) };
     }
 }
 
@@ -141,11 +171,52 @@ fn put(local: &Local, list: ReadyQueue) {
     let Some(first) = list.first() else { return };
     // SAFETY: in the list, and so ours.
     let header = unsafe { first.as_ref() };
-    local.ready.laid_out(header, header.is_under_way_to(local.mailbox));
+    let board = &local.shared.board;
+    let takes_ns = local.ready.expected_ns(header, list.len(), board.fresh_ns());
+    lay_down(local, list, first);
+    if let Some(ring) = board.give(local.shared.index, takes_ns) {
+        // It has the watch from now on, if we had it.
+        local.look_again_ns.set(0);
+        local.peers[ring].invite();
+    }
+}
+
+fn lay_down(local: &Local, list: ReadyQueue, first: NonNull<Header>) {
     let (first, count) = list.into_shelved(first);
     local.shared.shelf.put(first, count);
-    let takes_ns = local.ready.expected_ns(header, count, local.shared.board.fresh_ns());
-    if let Some(ring) = local.shared.board.give(local.shared.index, takes_ns) {
+}
+
+/// The turn of a list that is about to be laid out begins anew.
+fn set_turn(local: &Local, list: &ReadyQueue) {
+    let Some(first) = list.first() else { return };
+    // SAFETY: in the list, and so ours.
+    let header = unsafe { first.as_ref() };
+    local.ready.laid_out(header, header.is_under_way_to(local.mailbox));
+}
+
+/// A ring that has the watch (see `board.rs`) and something to do hands it on.
+#[inline]
+pub(crate) fn hand_watch_on(local: &Local) {
+    if local.look_again_ns.get() != 0 && has_work(local) {
+        give_watch_up(local);
+    }
+}
+
+/// When a ring that has the watch, and has just looked, is to look once more.
+pub(crate) fn next_look_ns(local: &Local, now_ns: u64) -> Option<u64> {
+    let look_again_ns = local.look_again_ns.get();
+    if look_again_ns > now_ns {
+        return Some(look_again_ns);
+    }
+    // That was the look.
+    local.look_again_ns.set(0);
+    None
+}
+
+#[cold]
+fn give_watch_up(local: &Local) {
+    local.look_again_ns.set(0);
+    if let Some(ring) = local.shared.board.hand_on(local.shared.index) {
         local.peers[ring].invite();
     }
 }
@@ -169,6 +240,7 @@ unsafe fn pack(local: &Local, task: NonNull<Header>) -> bool {
     unsafe { local.live.remove(task) };
     header.set_under_way(local.mailbox);
     local.counters().sheds_out.add(1);
+    local.trace.laid_out(header);
     true
 }
 
@@ -177,10 +249,13 @@ unsafe fn pack(local: &Local, task: NonNull<Header>) -> bool {
 /// # Safety
 ///
 /// It was packed, and is the caller's.
-unsafe fn unpack(local: &Local, task: NonNull<Header>) {
+unsafe fn unpack(local: &Local, task: NonNull<Header>, lay_on: Shelf) {
     // SAFETY: nobody else has it.
     let header = unsafe { task.as_ref() };
     let was_ours = header.is_under_way_to(local.mailbox);
+    if !was_ours {
+        local.trace.taken(header);
+    }
     header.set_here(local.mailbox);
     // Not the last reference: the task is not complete.
     let _ = header.join.unlink();
@@ -188,10 +263,14 @@ unsafe fn unpack(local: &Local, task: NonNull<Header>) {
     unsafe { local.live.insert(task) };
     if was_ours {
         local.counters().sheds_out.subtract(1);
+    } else {
+        local.counters().sheds_in.add(1);
+    }
+    if was_ours && lay_on == Shelf::Own {
         // SAFETY: it lives here, and is in no queue.
         unsafe { local.ready.keep(task) };
     } else {
-        local.counters().sheds_in.add(1);
+        // Its turn is one of another ring, or out of date.
         // SAFETY: as above.
         unsafe { local.ready.keep_stranger(task) };
     }
@@ -199,11 +278,13 @@ unsafe fn unpack(local: &Local, task: NonNull<Header>) {
 
 /// The ring stops: takes back what lies on its shelf, and lays out nothing more.
 pub(crate) fn gather(local: &Local) {
+    if local.look_again_ns.get() != 0 {
+        give_watch_up(local);
+    }
     local.ready.give_no_more();
-    local.shared.board.wake_up(local.shared.index);
     let list = taken(&local.shared);
     while let Some(task) = list.pop() {
         // SAFETY: it was packed, and is ours.
-        unsafe { unpack(local, task) };
+        unsafe { unpack(local, task, Shelf::Own) };
     }
 }

@@ -1,6 +1,7 @@
 //! Bringing tasks into being.
 
-use super::header::{Birth, Header, Mobility, Name};
+use super::header::{Birth, Header, Mobility};
+use super::origin::Name;
 use super::{Builder, SpawnError, Task, raw, run, travel};
 use crate::context::{self, Local};
 use crate::mailbox::Mailbox;

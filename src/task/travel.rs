@@ -26,6 +26,7 @@ use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::runtime::Runtime;
 use crate::switch::SwitchError;
+use crate::trace::How;
 
 /// How many requests to leave are put off for a switch that may never be polled again.
 const PUT_OFF: u8 = 64;
@@ -170,17 +171,26 @@ pub(super) unsafe fn deliver_arrival(node: NonNull<Node>) {
         let header = unsafe { task.as_ref() };
         header.set_here(local.mailbox);
         local.counters().arrivals.add(1);
+        let has_switched = header.home.put_off.get() > 0;
+        local.trace.arrived(header, if has_switched { How::Switched } else { How::Spawned });
         // SAFETY: ours now, and in no list.
         unsafe { run::adopt(local, task) };
+        if local.looks.are_open() {
+            local.looks.arrived(local, header);
+        }
     });
 }
 
 /// Whether a task runs on the calling thread now. A switch to this ring has seen that it is here,
-/// so the task may leave.
+/// so the task may leave; but only by itself, since this is where it wants to be.
 pub(crate) fn has_arrived() -> bool {
     let task = context::with(|local| local.and_then(|local| local.current.get()));
+    let Some(task) = task else { return false };
     // SAFETY: the running task is valid, and lives here.
-    task.inspect(|task| unsafe { task.as_ref() }.home.put_off.set(0)).is_some()
+    let home = &unsafe { task.as_ref() }.home;
+    home.put_off.set(0);
+    home.stay();
+    true
 }
 
 /// Writes down where the running task goes when its poll returns; or nothing, if it has to stay for
@@ -194,11 +204,13 @@ pub(crate) fn move_current(runtime: &Runtime) -> Result<(), SwitchError> {
         return Err(SwitchError::Local);
     }
     // It says itself where it wants to be, and from here on nobody else does.
-    header.home.mobility.set(Mobility::Staying);
+    header.home.stay();
     if let Some(left) = header.home.put_off.get().checked_sub(1) {
         header.home.put_off.set(left);
         return Ok(());
     }
-    header.home.destination.set(Some(runtime.clone()));
+    context::with(|local| {
+        local.inspect(|local| local.destination.set(Some(runtime.clone())));
+    });
     Ok(())
 }

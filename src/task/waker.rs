@@ -46,11 +46,11 @@ fn counted_at_home(header: &Header) -> bool {
 
 /// What the count at home may differ from zero: a waker that is cloned here and dropped elsewhere,
 /// again and again, would make any count overflow in the end.
-const AT_HOME_MAX: u32 = 1 << 20;
+const AT_HOME_MAX: u16 = 1 << 14;
 
 /// At home: counts references.
 #[inline]
-fn count_at_home(header: &Header, change: i32) {
+fn count_at_home(header: &Header, change: i16) {
     let count = header.home.references.get() + change;
     header.home.references.set(count);
     if count.unsigned_abs() >= AT_HOME_MAX {

@@ -5,6 +5,7 @@
 
 pub(crate) mod heap;
 mod interval;
+pub(crate) mod moment;
 mod sleep;
 mod timeout;
 pub(crate) mod timer;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::timer::{Ended, NotArmed, Timer};
 use super::{from_now, since_start_ns};
+use crate::awaiting::{Awaited, noted};
 
 /// Waits until `duration` has passed.
 ///
@@ -77,10 +78,11 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(timer) = &mut self.timer {
             match timer.poll(cx) {
-                None => return Poll::Pending,
+                None => return noted(Awaited::Timer, Poll::Pending),
                 Some(Ended::Fired) => {
                     self.timer = None;
                     return Poll::Ready(());
@@ -100,6 +102,6 @@ impl Future for Sleep {
                  await it in a task of a pool"
             ),
         }
-        Poll::Pending
+        noted(Awaited::Timer, Poll::Pending)
     }
 }

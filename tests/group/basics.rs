@@ -193,7 +193,7 @@ fn a_task_whose_old_waker_panics_can_be_inserted() {
 #[test]
 fn numbers_tell_the_children_apart_and_names_are_kept() {
     let _limit = limit();
-    let pool = Pool::new(2);
+    let pool = Pool::new(1);
     pool.block_on(async {
         let group = TaskGroup::new();
         let ids: Vec<_> = (0..10).map(|number| group.spawn(async move { number })).collect();

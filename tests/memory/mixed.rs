@@ -162,7 +162,7 @@ fn left_of(rounds: usize, doorbell: Doorbell) -> isize {
 
 #[test]
 fn a_run_of_everything_leaves_no_memory_no_pinned_memory_and_no_descriptor() {
-    let (_limit, _alone) = (limit(), alone());
+    let (_alone, _limit) = (alone(), limit());
     for doorbell in [Doorbell::Automatic, Doorbell::EventFd] {
         // What a process keeps for good, it takes at the first time.
         left_of(1, doorbell);

@@ -6,7 +6,7 @@ use ringpool::Pool;
 use ringpool::buf::{BufferPool, PooledBuffer};
 use ringpool::op;
 
-use crate::common::{forget, limit, on_a_plain_thread, shut_down};
+use crate::common::{forget, limit, on_a_plain_thread, rounds, shut_down};
 use crate::support::{COUNTS, expect_whole, stream_pair, take_all};
 
 fn is_send_and_sync<T: Send + Sync + 'static>() {}
@@ -89,8 +89,9 @@ fn pools_may_go_after_their_ring_or_elsewhere() {
 fn the_numbers_of_pools_that_have_gone_are_used_again() {
     let _limit = limit();
     Pool::new(1).block_on(async {
-        // More than there are numbers if each were used once.
-        for round in 0..70_000_usize {
+        // More than there are numbers if each were used once; but for an emulated computer, where
+        // so many take minutes.
+        for round in 0..rounds(70_000) {
             let buffers = BufferPool::new(1, 8).unwrap();
             if round % 1_000 == 0 {
                 expect_whole(&buffers).await;

@@ -8,11 +8,20 @@ use ringpool::stop::{
     Limited, StopSource, StopToken, checkpoint, shield, until, with_deadline, with_stop,
     with_timeout,
 };
-use ringpool::time::sleep;
+use ringpool::time::{sleep, sleep_until};
 use ringpool::{Pool, switch_to, yield_now};
 
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1000);
+
+/// Tries a situation with ever longer limits until it says that it came about: on a slow machine a
+/// short limit may be over before what is to come first.
+fn with_time_enough(comes_about: impl Fn(Duration) -> bool) {
+    let mut time = 10 * SHORT;
+    while !comes_about(time) {
+        time *= 2;
+    }
+}
 
 #[test]
 fn a_future_in_time_is_not_late() {
@@ -56,16 +65,24 @@ fn the_code_goes_on_after_its_time_and_is_awaited() {
 #[test]
 fn a_result_that_came_first_is_delivered_late() {
     let _limit = limit();
-    let (reader, mut writer) = pipe();
-    let limited = Pool::new(1).block_on(with_timeout(SHORT, async {
-        let mut reading = read(&reader);
-        begin(&mut reading).await;
-        completed(1, || put(&mut writer, b"salt")).await;
-        StopToken::current().stopped().await;
-        reading.await.unwrap().1
-    }));
-    assert_eq!(limited.output, b"salt");
-    assert!(limited.is_late);
+    with_time_enough(|time| {
+        let (reader, mut writer) = pipe();
+        let limited = Pool::new(1).block_on(with_timeout(time, async {
+            let token = StopToken::current();
+            let mut reading = read(&reader);
+            begin(&mut reading).await;
+            if token.is_stop_requested() {
+                return None;
+            }
+            completed(1, || put(&mut writer, b"salt")).await;
+            let is_first = !token.is_stop_requested();
+            token.stopped().await;
+            let read = reading.await;
+            is_first.then(|| read.unwrap().1)
+        }));
+        assert!(limited.is_late);
+        limited.output.inspect(|bytes| assert_eq!(bytes, b"salt")).is_some()
+    });
 }
 
 #[test]
@@ -84,28 +101,43 @@ fn of_two_limits_the_one_that_fired_says_so() {
 fn what_was_stopped_by_another_limit_is_not_called_late_afterwards() {
     let _limit = limit();
     let (reader, _writer) = pipe();
-    let inner = Duration::from_millis(20);
-    let limited = Pool::new(1).block_on(with_timeout(
-        SHORT,
-        with_timeout(inner, async {
-            given_back(read(&reader).await);
-            sleep(2 * inner).await;
-        }),
-    ));
-    assert!(limited.is_late && !limited.output.is_late);
+    with_time_enough(|inner| {
+        let deadline = Instant::now() + inner;
+        let limited = Pool::new(1).block_on(with_timeout(
+            SHORT,
+            with_deadline(deadline, async {
+                given_back(read(&reader).await);
+                let outer_was_first = Instant::now() < deadline;
+                sleep_until(deadline).await;
+                yield_now().await;
+                outer_was_first
+            }),
+        ));
+        let outer_was_first = limited.output.output;
+        assert!(!outer_was_first || limited.is_late && !limited.output.is_late);
+        outer_was_first
+    });
 }
 
 #[test]
 fn both_may_have_fired_if_the_inner_one_was_first() {
     let _limit = limit();
-    let limited = Pool::new(1).block_on(with_timeout(
-        20 * SHORT,
-        with_timeout(SHORT, async {
-            assert!(until(never()).await.is_err());
-            sleep(40 * SHORT).await;
-        }),
-    ));
-    assert!(limited.is_late && limited.output.is_late);
+    with_time_enough(|outer| {
+        let deadline = Instant::now() + outer;
+        let limited = Pool::new(1).block_on(with_deadline(deadline, async {
+            let outer = StopToken::current();
+            let inner = with_timeout(SHORT, async {
+                assert!(until(never()).await.is_err());
+                let inner_was_first = Instant::now() < deadline;
+                outer.stopped().await;
+                inner_was_first
+            });
+            inner.await
+        }));
+        let inner_was_first = limited.output.output;
+        assert!(!inner_was_first || limited.is_late && limited.output.is_late);
+        inner_was_first
+    });
 }
 
 #[test]

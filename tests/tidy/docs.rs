@@ -55,6 +55,7 @@ const FUTURES: &[&str] = &[
     "Select",
     "SelectAll",
     "SendFuture",
+    "Serving",
     "Shield",
     "Sleep",
     "Timed",

@@ -12,6 +12,7 @@ use super::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
 use super::look::LookPolicy;
 use super::shared::{Cursor, Shared};
 use super::slot::Share;
+use crate::awaiting::Awaited;
 use crate::coop;
 use crate::primitives::Arc;
 use crate::sync::waiting::{Place, Wait, block_for, block_on, poll_with_budget};
@@ -277,6 +278,8 @@ pub struct Recv<'a, T> {
 impl<T: Clone> Wait for Recv<'_, T> {
     type Output = Result<T, RecvError>;
 
+    const AWAITED: Awaited = Awaited::Channel;
+
     #[inline]
     fn poll_wait(&mut self, waker: &Waker) -> Poll<Self::Output> {
         self.is_waiting = true;
@@ -298,6 +301,7 @@ impl<T: Clone> Future for Recv<'_, T> {
     type Output = Result<T, RecvError>;
 
     #[inline]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_with_budget(&mut *self, cx)
     }

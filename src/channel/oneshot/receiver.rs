@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use super::cell::{Half, Look};
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::parking::{assert_may_block, park_until};
@@ -191,10 +192,11 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     #[inline]
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(self.half.is_some(), "a receiver must not be polled after it has completed");
         ready!(coop::poll_proceed(cx));
-        let received = ready!(self.poll_wait(cx.waker()));
+        let received = ready!(noted(Awaited::Channel, self.poll_wait(cx.waker())));
         coop::spend();
         Poll::Ready(received)
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::shared::{Shared, Version};
+use crate::awaiting::Awaited;
 use crate::error::{RecvError, RecvTimeoutError};
 use crate::primitives::{Arc, RwLockReadGuard};
 use crate::sync::waiting::{Place, Wait, block_for, block_on, poll_with_budget};
@@ -274,6 +275,8 @@ pub struct Changed<'a, T> {
 impl<T> Wait for Changed<'_, T> {
     type Output = Result<(), RecvError>;
 
+    const AWAITED: Awaited = Awaited::Channel;
+
     fn poll_wait(&mut self, waker: &Waker) -> Poll<Self::Output> {
         let polled = self.shared.poll_changed(*self.seen, self.place, waker);
         polled.map(|news| news.map(|version| *self.seen = version))
@@ -289,6 +292,7 @@ impl<T> Wait for Changed<'_, T> {
 impl<T> Future for Changed<'_, T> {
     type Output = Result<(), RecvError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_with_budget(&mut *self, cx)
     }

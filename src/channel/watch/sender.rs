@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::receiver::{Receiver, Ref};
 use super::shared::Shared;
+use crate::awaiting::Awaited;
 use crate::error::SendError;
 use crate::primitives::Arc;
 use crate::sync::waiting::{Place, Wait, poll_with_budget};
@@ -210,6 +211,8 @@ pub struct Closed<'a, T> {
 impl<T> Wait for Closed<'_, T> {
     type Output = ();
 
+    const AWAITED: Awaited = Awaited::Channel;
+
     fn poll_wait(&mut self, waker: &Waker) -> Poll<()> {
         self.shared.poll_deserted(&mut self.place, waker)
     }
@@ -223,6 +226,7 @@ impl<T> Wait for Closed<'_, T> {
 impl<T> Future for Closed<'_, T> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         poll_with_budget(&mut *self, cx)
     }

@@ -94,6 +94,7 @@ impl<O: PooledOperation> Unpin for OrWait<O> {}
 impl<O: PooledOperation> Future for OrWait<O> {
     type Output = O::Output;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let this = self.get_mut();
         loop {

@@ -106,6 +106,8 @@ pub(crate) struct Book<C, S> {
     is_awaiting_more: bool,
     /// Nobody will ask for an outcome.
     is_given_up: bool,
+    /// Nor does anybody as long as the group is there.
+    keeps_none: bool,
     wait_next: Line<(), Found>,
     wait_all_ended: Line<(), Found>,
     wait_called_off_ended: Line<(), Found>,
@@ -127,6 +129,7 @@ impl<C: Child, S> Book<C, S> {
             is_closed: false,
             is_awaiting_more: false,
             is_given_up: false,
+            keeps_none: false,
             wait_next: Line::new(),
             wait_all_ended: Line::new(),
             wait_called_off_ended: Line::new(),
@@ -203,14 +206,14 @@ impl<C: Child, S> Book<C, S> {
     /// A child is placed and has ended.
     fn settle(&mut self, key: ChildKey) -> Effects<C> {
         let mut effects = Effects::none();
-        let is_given_up = self.is_given_up;
+        let (is_given_up, keeps_none) = (self.is_given_up, self.keeps_none);
         let Some(entry) = self.entry(key) else { unreachable!("the caller has just seen it") };
         let (had_place, is_unwanted) = (entry.has_place, entry.is_unwanted);
         let was_cancelled = is_unwanted && entry.child.as_mut().is_some_and(Child::was_cancelled);
         self.running -= 1;
         self.called_off -= usize::from(is_unwanted);
         self.places += usize::from(had_place);
-        if is_given_up || was_cancelled {
+        if is_given_up || keeps_none || was_cancelled {
             effects.gone = self.remove(key);
         } else {
             effects.wakers.extend(self.hand(key, true));
@@ -387,6 +390,11 @@ impl<C: Child, S> Book<C, S> {
     /// Admits nobody any more.
     pub(crate) fn close(&mut self) {
         self.is_closed = true;
+    }
+
+    /// Drops each child when it has ended.
+    pub(crate) fn keep_none(&mut self) {
+        self.keeps_none = true;
     }
 
     /// Admits nobody any more, if nobody is there; says whether that is so.

@@ -125,6 +125,14 @@ impl<T: Send + 'static> TaskGroup<T> {
         Self { shared: Arc::new(Shared::new(limit)), limit: Some(limit) }
     }
 
+    /// An empty group that drops outcomes as they come, each on the ring where its task ends:
+    /// [`wait_all`](Self::wait_all) only waits.
+    pub(crate) fn without_outcomes() -> Self {
+        let group = Self::new();
+        lock(&group.shared.book).keep_none();
+        group
+    }
+
     /// How many tasks run at once at most; `None` without a limit.
     pub fn limit(&self) -> Option<usize> {
         self.limit
@@ -338,5 +346,25 @@ impl<T: Send + 'static> fmt::Debug for TaskGroup<T> {
             .field("running", &book.running())
             .field("limit", &self.limit)
             .finish()
+    }
+}
+
+#[cfg(all(test, not(ringpool_loom), not(ringpool_shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_without_outcomes_keeps_none_of_them() {
+        let pool = crate::Pool::new(2);
+        let group = TaskGroup::without_outcomes();
+        for number in 0..100 {
+            group.spawn_on(&pool.runtimes()[number % 2], async move { number });
+        }
+        assert!(pool.block_on(group.wait_all()).is_empty());
+        assert_eq!(group.len(), 0);
+        group.spawn_on(&pool.runtimes()[1], std::future::pending());
+        assert_eq!(group.len(), 1);
+        pool.block_on(group.cancel());
+        assert!(group.is_empty());
     }
 }

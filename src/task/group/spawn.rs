@@ -59,7 +59,20 @@ impl<T: Send + 'static> TaskGroup<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let id = self.shared.spawn_on(runtime, Location::caller(), future);
+        self.spawn_on_from(runtime, Location::caller(), future)
+    }
+
+    /// As [`spawn_on`](Self::spawn_on), for somebody else who called us.
+    pub(crate) fn spawn_on_from<F>(
+        &self,
+        runtime: &Runtime,
+        spawned_at: &'static Location<'static>,
+        future: F,
+    ) -> TaskId
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let id = self.shared.spawn_on(runtime, spawned_at, future);
         id.expect("a group that can be reached is open")
     }
 

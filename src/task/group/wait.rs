@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::book::{ChildKey, Event, Found};
 use super::shared::{Shared, wake_all};
+use crate::awaiting::{Awaited, noted};
 use crate::coop;
 use crate::foreign::shielded;
 use crate::line::{Key, poll_behind};
@@ -54,12 +55,14 @@ impl<'a, T: Send + 'static> Wait<'a, T> {
 impl<T: Send + 'static> Future for Wait<'_, T> {
     type Output = Found;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Found> {
         ready!(coop::poll_proceed(cx));
-        let found = ready!(match self.place {
+        let found = match self.place {
             Some(place) => self.poll_place(place, cx),
             None => self.start(cx),
-        });
+        };
+        let found = ready!(noted(Awaited::Task, found));
         coop::spend();
         Poll::Ready(found)
     }

@@ -1,0 +1,65 @@
+//! What a ring's own thread does for those who look at the pool's tasks.
+
+use std::cell::RefCell;
+
+use super::{OperationDump, TaskDump};
+use crate::context::Local;
+use crate::task::header::Header;
+use crate::task::{self, TaskId};
+use crate::time::moment::Moment;
+
+/// What a ring says of itself.
+pub(crate) struct Answer {
+    pub(super) tasks: Vec<TaskDump>,
+    pub(super) operations: Vec<OperationDump>,
+}
+
+/// The looks that are under way, each with its number and the tasks that have arrived since this
+/// ring has answered.
+#[derive(Default)]
+pub(crate) struct Looks(RefCell<Vec<(u64, Vec<TaskDump>)>>);
+
+impl Looks {
+    #[inline]
+    pub(crate) fn are_open(&self) -> bool {
+        !self.0.borrow().is_empty()
+    }
+
+    /// A task has arrived.
+    #[cold]
+    pub(crate) fn arrived(&self, local: &Local, task: &Header) {
+        let arrived = task::arriving(local, task);
+        for (_, arrivals) in self.0.borrow_mut().iter_mut() {
+            arrivals.push(arrived.clone());
+        }
+    }
+
+    /// Says what there is, and writes down who arrives from now on.
+    pub(super) fn open(&self, local: &Local, look: u64) -> Answer {
+        local.now.set(Moment::now());
+        self.0.borrow_mut().push((look, Vec::new()));
+        Answer { tasks: task::live(local), operations: operations(local) }
+    }
+
+    /// Who has arrived meanwhile.
+    pub(super) fn close(&self, look: u64) -> Vec<TaskDump> {
+        let mut open = self.0.borrow_mut();
+        let place = open.iter().position(|(number, _)| *number == look);
+        place.map_or_else(Vec::new, |place| open.swap_remove(place).1)
+    }
+}
+
+fn operations(local: &Local) -> Vec<OperationDump> {
+    let ring = local.ring.borrow();
+    let operations = ring.operations(local.now.get());
+    let described = operations.map(|operation| OperationDump {
+        name: operation.name,
+        opcode: operation.opcode,
+        descriptor: operation.descriptor,
+        is_direct: operation.is_direct,
+        ring: local.shared.index,
+        task: (operation.task != 0).then(|| TaskId::of(operation.task)),
+        age: operation.age,
+    });
+    described.collect()
+}
