@@ -191,16 +191,16 @@ impl Shedding {
         let has_its_turn = !list.is_empty();
         list.append(&mut own.surplus);
         if !has_its_turn {
-            self.set_turn(world, ring, &list);
+            self.set_turn(world, ring, &list, true);
         }
         time_ns + self.put(world, ring, list)
     }
 
     /// The turn of a list that is about to be laid out begins anew.
-    fn set_turn(&mut self, world: &World, ring: usize, list: &VecDeque<u32>) {
+    fn set_turn(&mut self, world: &World, ring: usize, list: &VecDeque<u32>, was_own: bool) {
         let Some(first) = list.front() else { return };
         let own = &mut self.rings[ring];
-        let is_ours = world.home_of(*first) == ring;
+        let is_ours = was_own && world.home_of(*first) == ring;
         own.shelf_turn = if is_ours { self.turns[*first as usize] } else { own.next_turn() };
     }
 
@@ -255,7 +255,7 @@ impl Shedding {
         }
         younger.into_iter().for_each(|task| self.sort(world, ring, task));
         list.append(&mut self.rings[ring].surplus);
-        self.set_turn(world, ring, &list);
+        self.set_turn(world, ring, &list, in_hand.is_own);
         time_ns + self.put(world, ring, list)
     }
 
