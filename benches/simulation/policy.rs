@@ -5,7 +5,6 @@
 #[path = "../../src/balance/policy.rs"]
 mod balance;
 #[allow(unused_imports, reason = "as above")]
-#[allow(dead_code, reason = "who looks on gets no message here")]
 #[path = "../../src/sleep.rs"]
 mod sleep;
 

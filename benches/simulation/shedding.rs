@@ -29,8 +29,8 @@ pub(crate) struct Shedding {
     idle: BitSet,
     /// How long the first poll of a task takes.
     fresh_ns: u64,
-    /// When a ring was invited last.
-    invited_ns: Option<u64>,
+    /// Since when a ring has the watch, if one has.
+    watched_since_ns: Option<u64>,
     /// The turn of each task.
     turns: Vec<u64>,
 }
@@ -54,8 +54,10 @@ struct Own {
     spin: SpinPolicy,
     looks_since_ns: Option<u64>,
     sleeps_since_ns: Option<u64>,
-    is_invited: bool,
-    look_again_ns: u64,
+    /// It was chosen while it was idle.
+    is_chosen: bool,
+    /// It has the watch, and looks once more by then.
+    look_again_ns: Option<u64>,
 }
 
 struct InHand {
@@ -96,8 +98,8 @@ impl Own {
             spin: SpinPolicy::new(limit),
             looks_since_ns: None,
             sleeps_since_ns: Some(0),
-            is_invited: false,
-            look_again_ns: 0,
+            is_chosen: false,
+            look_again_ns: None,
         }
     }
 
@@ -118,7 +120,7 @@ impl Shedding {
             givers: BitSet::new(rings),
             idle,
             fresh_ns: Estimate::unknown().get(),
-            invited_ns: None,
+            watched_since_ns: None,
             turns: Vec::new(),
         }
     }
@@ -184,39 +186,60 @@ impl Shedding {
         if !self.rings[ring].shelf.is_empty() {
             time_ns += world.swap_ns();
         }
-        let list = std::mem::take(&mut self.rings[ring].shelf);
+        let own = &mut self.rings[ring];
+        let mut list = std::mem::take(&mut own.shelf);
+        let has_its_turn = !list.is_empty();
+        list.append(&mut own.surplus);
+        if !has_its_turn {
+            self.set_turn(world, ring, &list, true);
+        }
         time_ns + self.put(world, ring, list)
     }
 
-    /// Puts a list and the surplus onto the shelf, which is empty, and wakes a ring that is idle.
-    fn put(&mut self, world: &mut World, ring: usize, mut list: VecDeque<u32>) -> u64 {
+    /// The turn of a list that is about to be laid out begins anew.
+    fn set_turn(&mut self, world: &World, ring: usize, list: &VecDeque<u32>, was_own: bool) {
+        let Some(first) = list.front() else { return };
         let own = &mut self.rings[ring];
-        list.append(&mut own.surplus);
-        let Some(first) = list.front() else { return 0 };
-        let is_ours = world.home_of(*first) == ring;
+        let is_ours = was_own && world.home_of(*first) == ring;
         own.shelf_turn = if is_ours { self.turns[*first as usize] } else { own.next_turn() };
+    }
+
+    /// Puts a list onto the shelf, which is empty, and wakes a ring that is idle.
+    fn put(&mut self, world: &mut World, ring: usize, list: VecDeque<u32>) -> u64 {
+        let own = &mut self.rings[ring];
+        let Some(first) = list.front() else { return 0 };
         let one_ns = if world.is_new(*first) { self.fresh_ns } else { own.poll_time.get() };
         let takes_ns = one_ns.saturating_mul(list.len() as u64);
         own.shelf = list;
         self.givers.insert(ring);
-        world.swap_ns() + self.invite(world, ring, takes_ns)
+        let time_ns = world.swap_ns();
+        if next(ring, &self.idle).is_none() {
+            return time_ns;
+        }
+        let since_ns = self.watched_since_ns.map_or(u64::MAX, |since_ns| world.now_ns - since_ns);
+        if !policy::is_worth_waking(takes_ns, since_ns) {
+            return time_ns + CLOCK_NS;
+        }
+        self.rings[ring].look_again_ns = None;
+        time_ns + CLOCK_NS + self.choose(world, ring)
     }
 
-    fn invite(&mut self, world: &mut World, own: usize, takes_ns: u64) -> u64 {
-        let Some(ring) = next(own, &self.idle) else { return 0 };
-        let since_ns = self.invited_ns.map_or(u64::MAX, |invited_ns| world.now_ns - invited_ns);
-        if !policy::is_worth_waking(takes_ns, since_ns) {
-            return CLOCK_NS;
-        }
-        self.invited_ns = Some(world.now_ns);
+    /// Wakes an idle ring, which has the watch from then on; if there is none, nobody has.
+    fn choose(&mut self, world: &mut World, own: usize) -> u64 {
+        let Some(ring) = next(own, &self.idle) else {
+            self.watched_since_ns = None;
+            return 0;
+        };
+        self.watched_since_ns = Some(world.now_ns);
         self.idle.remove(ring);
-        self.rings[ring].is_invited = true;
+        self.rings[ring].is_chosen = true;
         // One that is about to run needs no bell.
-        CLOCK_NS + if world.is_asleep(ring) { world.wake(ring, self) } else { 0 }
+        if world.is_asleep(ring) { world.wake(ring, self) } else { 0 }
     }
 
     /// Takes in from the front of what it has in hand what it will run soon, and puts the rest onto
-    /// its shelf, which is empty. What it kept before comes behind.
+    /// its shelf, which is empty. What it kept before comes behind; what lay on another's shelf has
+    /// its turn now.
     fn share_out(&mut self, world: &mut World, ring: usize, in_hand: InHand) -> u64 {
         let younger = self.take_kept(world, ring);
         let (mut list, mut time_ns) = (in_hand.list, 0);
@@ -225,12 +248,14 @@ impl Shedding {
         {
             let task = list.pop_front().expect("it is there");
             self.rings[ring].fresh_kept += usize::from(world.is_new(task));
-            if world.home_of(task) != ring {
+            if world.home_of(task) != ring || !in_hand.is_own {
                 self.give_turn(ring, task);
             }
             time_ns += world.adopt(ring, [task]);
         }
         younger.into_iter().for_each(|task| self.sort(world, ring, task));
+        list.append(&mut self.rings[ring].surplus);
+        self.set_turn(world, ring, &list, in_hand.is_own);
         time_ns + self.put(world, ring, list)
     }
 
@@ -256,12 +281,12 @@ impl Shedding {
         let own = &mut self.rings[ring];
         if let Some(since_ns) = own.sleeps_since_ns.take() {
             self.idle.remove(ring);
-            if own.is_invited && own.spin.is_on() {
+            if own.is_chosen && own.spin.is_on() {
                 own.spin.woken_by_message(world.now_ns - since_ns);
             }
         }
-        if std::mem::take(&mut own.is_invited) {
-            own.look_again_ns = world.now_ns + PATIENCE_NS;
+        if std::mem::take(&mut own.is_chosen) {
+            own.look_again_ns = Some(world.now_ns + PATIENCE_NS);
         }
     }
 
@@ -298,11 +323,16 @@ impl Shedding {
         CLOCK_NS
     }
 
-    fn begin_lap(&mut self, world: &mut World, ring: usize) {
+    /// Who has the watch and something to do hands it on; gives the time that takes.
+    fn begin_lap(&mut self, world: &mut World, ring: usize) -> u64 {
         for task in std::mem::take(&mut world.rings[ring].arrived) {
             self.give_turn(ring, task);
             self.sort(world, ring, task);
         }
+        let own = &mut self.rings[ring];
+        let has_work = !world.rings[ring].ready.is_empty() || !own.shelf.is_empty();
+        let hands_on = has_work && own.look_again_ns.take().is_some();
+        let time_ns = if hands_on { self.choose(world, ring) } else { 0 };
         let own = &mut self.rings[ring];
         let matters =
             world.rings[ring].ready.len() >= 2 || !own.surplus.is_empty() || !own.shelf.is_empty();
@@ -315,12 +345,16 @@ impl Shedding {
             has_looked: false,
         };
         own.lap = Some(Lap { polls: 0, clock: matters.then_some(clock) });
+        time_ns
     }
 
     /// There is nothing to poll.
     fn idle(&mut self, world: &mut World, ring: usize) -> Next {
         if let Some(after_ns) = self.take_offer(world, ring) {
-            self.rings[ring].looks_since_ns = None;
+            let own = &mut self.rings[ring];
+            if own.looks_since_ns.take().is_some() {
+                own.spin.paid();
+            }
             return Next::Again { after_ns };
         }
         let own = &mut self.rings[ring];
@@ -338,7 +372,9 @@ impl Shedding {
         own.looks_since_ns = None;
         own.sleeps_since_ns = Some(world.now_ns);
         self.idle.insert(ring);
-        Next::Sleep { until_ns: Some(own.look_again_ns).filter(|again| *again > world.now_ns) }
+        // If the time is over, that was the look.
+        own.look_again_ns = own.look_again_ns.filter(|again_ns| *again_ns > world.now_ns);
+        Next::Sleep { until_ns: own.look_again_ns }
     }
 }
 
@@ -353,7 +389,7 @@ impl Strategy for Shedding {
             after_ns += self.share_out(world, ring, in_hand);
         }
         if self.rings[ring].lap.is_none() {
-            self.begin_lap(world, ring);
+            after_ns += self.begin_lap(world, ring);
         }
         if !self.rings[ring].surplus.is_empty() {
             after_ns += self.lay_out(world, ring);

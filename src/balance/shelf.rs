@@ -36,13 +36,18 @@ impl<T> Shelf<T> {
 
     /// Owner: puts the list that begins with `first` onto the empty shelf.
     pub(crate) fn put(&self, first: NonNull<T>, count: usize) {
+        debug_assert!(self.is_empty(), "only the owner puts, and it has emptied the shelf");
         // Ordering: Relaxed: a hint.
         self.count.store(count, Ordering::Relaxed);
-        // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks. And a
-        // read-modify-write like that one, so that all changes have one order: a look at the shelf
-        // that comes after this step never finds it as it was before.
-        let before = self.first.swap(first.as_ptr(), Ordering::Release);
-        debug_assert!(before.is_null(), "only the owner puts, and it has emptied the shelf");
+        // Ordering: Release, partner of the Acquire in `take`: who takes sees the tasks.
+        #[cfg(not(ringpool_loom))]
+        self.first.store(first.as_ptr(), Ordering::Release);
+        // A swap that finds nothing follows at once on the step that emptied the shelf, so it comes
+        // before this one in the order of the word, and a look that comes after this step never
+        // finds it as it was before. Loom does not conclude that of a store.
+        // Ordering: Release, as above.
+        #[cfg(ringpool_loom)]
+        self.first.swap(first.as_ptr(), Ordering::Release);
     }
 
     /// Anybody: takes the whole list.

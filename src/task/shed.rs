@@ -50,7 +50,7 @@ pub(super) fn lay_out(local: &Local) {
     let has_its_turn = !list.is_empty();
     add_surplus(local, &list);
     if !has_its_turn {
-        set_turn(local, &list);
+        set_turn(local, &list, Shelf::Own);
     }
     put(local, list);
 }
@@ -80,7 +80,7 @@ fn take_back(local: &Local) {
         unsafe { local.ready.sort(task) };
     }
     add_surplus(local, &list);
-    set_turn(local, &list);
+    set_turn(local, &list, Shelf::Own);
     put(local, list);
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn take_offer(local: &Local) -> bool {
                 list.for_each(|task| local.looks.arrived(local, task));
             }
             take_share(local, &list, Shelf::Another);
-            set_turn(local, &list);
+            set_turn(local, &list, Shelf::Another);
             put(local, list);
             return true;
         }
@@ -179,12 +179,15 @@ fn put(local: &Local, list: ReadyQueue) {
     }
 }
 
-/// The turn of a list that is about to be laid out begins anew.
-fn set_turn(local: &Local, list: &ReadyQueue) {
+/// The turn of a list that is about to be laid out begins anew. What came from another ring's shelf
+/// is behind the share that was taken of it, also where it was once ours: else that share would be
+/// overtaken at once, and the list be taken back for nothing.
+fn set_turn(local: &Local, list: &ReadyQueue, lay_on: Shelf) {
     let Some(first) = list.first() else { return };
     // SAFETY: in the list, and so ours.
     let header = unsafe { first.as_ref() };
-    local.ready.laid_out(header, header.is_under_way_to(local.mailbox));
+    let has_turn = lay_on == Shelf::Own && header.is_under_way_to(local.mailbox);
+    local.ready.laid_out(header, has_turn);
 }
 
 /// A ring that has the watch (see `board.rs`) and something to do hands it on.

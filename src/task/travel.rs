@@ -67,7 +67,9 @@ fn drop_wake(task: NonNull<Header>, header: &Header, mailbox: &'static Mailbox) 
     // Not the last: we have just made a reference.
     let _ = header.join.unlink();
     let lives = !header.join.snapshot().is_complete();
-    if lives && !header.is_under_way_to(mailbox) && header.join.link() {
+    // On a ring that has closed every task is ended, without a wake.
+    let is_there = header.is_under_way_to(mailbox) || header.is_here(mailbox);
+    if lives && !is_there && header.join.link() {
         // SAFETY: we have just claimed the node.
         unsafe { send_wake(task) };
     }
