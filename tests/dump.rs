@@ -272,7 +272,7 @@ fn a_ring_in_a_long_poll_is_told_of_with_the_task() {
     let second = pool.dump_within(wait);
     end.open();
     task.wait().expect("it ends");
-    assert!(matches!(first.rings[0].state, RingState::Answered | RingState::Busy), "{first}");
+    assert!(!matches!(first.rings[0].state, RingState::InPoll(_)), "{first}");
     let RingState::InPoll(poll) = &first.rings[1].state else { panic!("{first}") };
     assert_eq!((poll.ring, poll.name.as_deref()), (1, Some("stuck")));
     assert_eq!(poll.spawned_at.file(), file!());
@@ -387,4 +387,45 @@ fn a_task_grows_older() {
     let first = once(&pool, &task, is_waiting);
     let later = once(&pool, &task, |task| task.age >= first.age + Duration::from_millis(50));
     assert!(later.age < PATIENCE, "{later}");
+}
+
+/// Says when it is being dropped, and then lasts until the gate is opened.
+struct Lasts {
+    begins: Gate,
+    end: Gate,
+}
+
+impl Drop for Lasts {
+    fn drop(&mut self) {
+        self.begins.open();
+        self.end.wait();
+    }
+}
+
+#[test]
+fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let lasting = |name: &str| {
+        let (begins, end) = (Gate::new(), Gate::new());
+        let lasts = Lasts { begins: begins.clone(), end: end.clone() };
+        let task = Builder::new().name(name).spawn_on(&pool.runtime(0), async move {
+            let _lasts = lasts;
+            never().await;
+        });
+        (task, begins, end)
+    };
+    let (first, begins, end) = lasting("first");
+    once(&pool, &first, is_waiting);
+    pool.shutdown(Duration::ZERO).expect_err("there is no time for it");
+    begins.wait();
+    // It comes in with the last messages.
+    let (last, last_begins, last_end) = lasting("last");
+    end.open();
+    last_begins.wait();
+    let dump = pool.dump();
+    last_end.open();
+    let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
+    assert_eq!(poll.task, last.id(), "{dump}");
+    drop(first);
 }
