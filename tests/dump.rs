@@ -423,9 +423,10 @@ fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
     let (last, last_begins, last_end) = lasting("last");
     end.open();
     last_begins.wait();
-    let dump = pool.dump();
+    let (dump, id) = (pool.dump(), last.id());
     last_end.open();
+    last.wait().expect_err("it was cancelled");
     let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
-    assert_eq!(poll.task, last.id(), "{dump}");
+    assert_eq!(poll.task, id, "{dump}");
     drop(first);
 }
