@@ -430,3 +430,30 @@ fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
     assert_eq!(poll.task, id, "{dump}");
     drop(first);
 }
+
+#[test]
+fn a_ring_that_answers_at_first_only_is_told_of_with_its_tasks_and_the_poll_it_is_in() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    let end = Gate::new();
+    let (there, gets_stuck, begun) = (pool.runtime(0), end.clone(), Gate::new());
+    let begins = begun.clone();
+    let task = pool.runtime(0).spawn(async move {
+        let before = there.metrics().messages_received;
+        begins.open();
+        // Until it has been asked for the first time.
+        while there.metrics().messages_received == before {
+            ringpool::yield_now().await;
+        }
+        gets_stuck.wait();
+    });
+    begun.wait();
+    // Keeps the second question from being asked at once.
+    let other = stuck(&pool, 1, &end);
+    let dump = pool.dump_within(Duration::from_secs(2));
+    end.open();
+    let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
+    assert_eq!(poll.task, task.id(), "{dump}");
+    assert_eq!(found(&dump, &task).ring, Some(0), "{dump}");
+    task.wait().and(other.wait()).expect("both end");
+}
