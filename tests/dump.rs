@@ -15,7 +15,7 @@ use common::{Gate, here, limit, never, rounds, shut_down, until};
 use ringpool::dump::{Awaited, PoolDump, RingState, TaskDump, TaskState};
 use ringpool::op::{self, DirectFd, SharedFd};
 use ringpool::task::{Builder, TaskId};
-use ringpool::{Channel, Pool, Task, sync, time};
+use ringpool::{Balance, Channel, Pool, Task, sync, time};
 
 /// Longer than any ring here takes to answer that does not wait for a test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -434,7 +434,8 @@ fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
 #[test]
 fn a_ring_that_answers_at_first_only_is_told_of_with_its_tasks_and_the_poll_it_is_in() {
     let _limit = limit();
-    let pool = Pool::new(2);
+    // No other message shall come to ring 0 before the first question.
+    let pool = Pool::builder().threads(2).balance(Balance::Manual).build().expect("a pool");
     let end = Gate::new();
     let (there, gets_stuck, begun) = (pool.runtime(0), end.clone(), Gate::new());
     let begins = begun.clone();
