@@ -219,12 +219,14 @@ impl Builder {
         self
     }
 
-    /// Reports polls of tasks that take longer than `limit`, on stderr and while they still last:
-    /// the task's number, its name if it has one, and where it was spawned. By default nobody
+    /// Reports polls of tasks that take much longer than `limit`, on stderr and while they still
+    /// last: the task's number, its name if it has one, and where it was spawned. By default nobody
     /// looks.
     ///
     /// A thread of its own looks at all rings four times in `limit`, and once a millisecond at
-    /// most. What it reports has lasted for `limit` at least; it reports each poll once.
+    /// most. It counts from when it has seen the poll first, so what it reports has lasted for
+    /// `limit` at least, and a poll that takes less than about one and a half times `limit` may be
+    /// missed (below 4 ms: less than `limit` and 2 ms). It reports each poll once.
     pub fn watchdog(mut self, limit: Duration) -> Self {
         self.watchdog = Some(WatchdogOptions::to_stderr(limit));
         self
@@ -232,6 +234,9 @@ impl Builder {
 
     /// As [`watchdog`](Self::watchdog), but reports to `report`, which is called on the watchdog's
     /// thread.
+    ///
+    /// Dropping the pool waits a second at most for a report that is running, and not at all on the
+    /// thread of a ring; the report then outlives the pool.
     ///
     /// # Examples
     ///

@@ -265,8 +265,11 @@ impl Pool {
     ///
     /// May be called from any thread. A ring that is kept busy by a poll that does not end cannot
     /// answer; the dump says which task it is and where it was spawned. On the thread of a ring the
-    /// call blocks that ring while the others answer, and tasks that are on their way to it, and
-    /// have not come in, are not seen.
+    /// call blocks that ring, and all tasks on it, while the others answer; and tasks that are on
+    /// their way to it, and have not come in, are not seen.
+    ///
+    /// Each ring goes through its tasks without a pause, in which nothing else happens on it, and
+    /// makes about 130 bytes for each.
     ///
     /// # Examples
     ///

@@ -11,6 +11,7 @@ use std::{fmt, io};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use crate::context;
 use crate::dump::{LongPoll, long_poll};
 use crate::foreign::shielded;
 use crate::primitives::unpoisoned;
@@ -20,6 +21,8 @@ use crate::runtime::Runtime;
 const LOOKS_PER_LIMIT: u32 = 4;
 /// The shortest time between two looks.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// How long the end of a pool waits for a report that is running.
+const REPORT_WAIT: Duration = Duration::from_secs(1);
 
 pub(crate) type Report = Arc<dyn Fn(&LongPoll) + Send + Sync>;
 
@@ -34,6 +37,8 @@ pub(crate) struct WatchdogOptions {
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     alive: Option<Sender<()>>,
+    /// Closed when the thread has run the last of the user's code.
+    ended: Receiver<()>,
     /// In a lock only because a handle is not `UnwindSafe`, which pools are.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -58,9 +63,16 @@ impl WatchdogOptions {
     /// Starts the thread.
     pub(crate) fn start(self, name: String, runtimes: Vec<Runtime>) -> io::Result<Watchdog> {
         let (alive, pool_ended) = bounded(0);
-        let watch = move || self.watch(&runtimes, &pool_ended);
+        let (not_ended, ended) = bounded(0);
+        let watch = move || {
+            self.watch(&runtimes, &pool_ended);
+            // What the report owns is dropped here, and may be the user's code too.
+            let _ = shielded(|| drop(self));
+            drop(runtimes);
+            drop::<Sender<()>>(not_ended);
+        };
         let thread = thread::Builder::new().name(name).spawn(watch)?;
-        Ok(Watchdog { alive: Some(alive), thread: Mutex::new(Some(thread)) })
+        Ok(Watchdog { alive: Some(alive), ended, thread: Mutex::new(Some(thread)) })
     }
 
     fn watch(&self, runtimes: &[Runtime], pool_ended: &Receiver<()>) {
@@ -88,11 +100,18 @@ impl WatchdogOptions {
 impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.alive.take());
-        let thread = unpoisoned(self.thread.get_mut()).take();
+        let Some(thread) = unpoisoned(self.thread.get_mut()).take() else { return };
         // It may be the user's report that drops the pool.
-        let thread = thread.filter(|thread| thread.thread().id() != thread::current().id());
-        // A report's panic has been caught.
-        let _ = thread.map(JoinHandle::join);
+        let is_report = thread.thread().id() == thread::current().id();
+        // A report may wait for a task of the ring whose thread this is.
+        if is_report || !context::here().is_null() {
+            return;
+        }
+        // Nor may a report that waits for us, or for ever, keep us: then the thread ends by itself.
+        if self.ended.recv_timeout(REPORT_WAIT) == Err(RecvTimeoutError::Disconnected) {
+            // A report's panic has been caught.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use common::{Gate, here, limit, never, rounds, shut_down, until};
 use ringpool::dump::{Awaited, PoolDump, RingState, TaskDump, TaskState};
 use ringpool::op::{self, DirectFd, SharedFd};
 use ringpool::task::{Builder, TaskId};
-use ringpool::{Channel, Pool, Task, sync, time};
+use ringpool::{Balance, Channel, Pool, Task, sync, time};
 
 /// Longer than any ring here takes to answer that does not wait for a test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -272,7 +272,7 @@ fn a_ring_in_a_long_poll_is_told_of_with_the_task() {
     let second = pool.dump_within(wait);
     end.open();
     task.wait().expect("it ends");
-    assert!(matches!(first.rings[0].state, RingState::Answered | RingState::Busy), "{first}");
+    assert!(!matches!(first.rings[0].state, RingState::InPoll(_)), "{first}");
     let RingState::InPoll(poll) = &first.rings[1].state else { panic!("{first}") };
     assert_eq!((poll.ring, poll.name.as_deref()), (1, Some("stuck")));
     assert_eq!(poll.spawned_at.file(), file!());
@@ -387,4 +387,74 @@ fn a_task_grows_older() {
     let first = once(&pool, &task, is_waiting);
     let later = once(&pool, &task, |task| task.age >= first.age + Duration::from_millis(50));
     assert!(later.age < PATIENCE, "{later}");
+}
+
+/// Says when it is being dropped, and then lasts until the gate is opened.
+struct Lasts {
+    begins: Gate,
+    end: Gate,
+}
+
+impl Drop for Lasts {
+    fn drop(&mut self) {
+        self.begins.open();
+        self.end.wait();
+    }
+}
+
+#[test]
+fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let lasting = |name: &str| {
+        let (begins, end) = (Gate::new(), Gate::new());
+        let lasts = Lasts { begins: begins.clone(), end: end.clone() };
+        let task = Builder::new().name(name).spawn_on(&pool.runtime(0), async move {
+            let _lasts = lasts;
+            never().await;
+        });
+        (task, begins, end)
+    };
+    let (first, begins, end) = lasting("first");
+    once(&pool, &first, is_waiting);
+    pool.shutdown(Duration::ZERO).expect_err("there is no time for it");
+    begins.wait();
+    // It comes in with the last messages.
+    let (last, last_begins, last_end) = lasting("last");
+    end.open();
+    last_begins.wait();
+    let (dump, id) = (pool.dump(), last.id());
+    last_end.open();
+    last.wait().expect_err("it was cancelled");
+    let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
+    assert_eq!(poll.task, id, "{dump}");
+    drop(first);
+}
+
+#[test]
+fn a_ring_that_answers_at_first_only_is_told_of_with_its_tasks_and_the_poll_it_is_in() {
+    let _limit = limit();
+    // No other message shall come to ring 0 before the first question.
+    let pool = Pool::builder().threads(2).balance(Balance::Manual).build().expect("a pool");
+    let end = Gate::new();
+    let (there, gets_stuck, begun) = (pool.runtime(0), end.clone(), Gate::new());
+    let begins = begun.clone();
+    let task = pool.runtime(0).spawn(async move {
+        let before = there.metrics().messages_received;
+        begins.open();
+        // Until it has been asked for the first time.
+        while there.metrics().messages_received == before {
+            ringpool::yield_now().await;
+        }
+        gets_stuck.wait();
+    });
+    begun.wait();
+    // Keeps the second question from being asked at once.
+    let other = stuck(&pool, 1, &end);
+    let dump = pool.dump_within(Duration::from_secs(2));
+    end.open();
+    let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
+    assert_eq!(poll.task, task.id(), "{dump}");
+    assert_eq!(found(&dump, &task).ring, Some(0), "{dump}");
+    task.wait().and(other.wait()).expect("both end");
 }

@@ -26,12 +26,15 @@ struct Seen {
     exited: usize,
     events: usize,
     is_closed: bool,
+    has_no_parent: bool,
 }
 
 static SPANS: LazyLock<Mutex<HashMap<u64, Seen>>> = LazyLock::new(Mutex::default);
 
 std::thread_local! {
     static INSIDE: std::cell::RefCell<Vec<u64>> = const { std::cell::RefCell::new(Vec::new()) };
+    /// The next span that this thread makes is a panic.
+    static PANICS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 struct Collector(AtomicU64);
@@ -56,7 +59,13 @@ impl Subscriber for Collector {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let id = Id::from_u64(self.0.fetch_add(1, Ordering::Relaxed));
-        with(&id, |seen| span.record(seen));
+        if PANICS.take() {
+            common::panic_on_purpose("a new span");
+        }
+        with(&id, |seen| {
+            span.record(seen);
+            seen.has_no_parent = span.is_root();
+        });
         id
     }
 
@@ -185,4 +194,31 @@ fn a_blocking_closure_has_a_span_too() {
     let spans = SPANS.lock().unwrap();
     let seen = spans.values().find(|seen| seen.fields.get("id") == Some(&id));
     assert_eq!(seen.map(|seen| (seen.entered, seen.events)), Some((1, 1)));
+}
+
+#[test]
+fn a_span_is_no_child_of_the_one_it_was_made_in_which_would_stay_open() {
+    let _limit = limit();
+    collect();
+    let pool = Pool::new(1);
+    let there = pool.runtime(0);
+    pool.block_on(async {
+        Builder::new().name("spawned within").spawn_on(&there, async {}).await.expect("it ends");
+    });
+    assert!(closed("spawned within").has_no_parent);
+}
+
+#[test]
+fn a_group_does_not_wait_for_a_child_whose_span_panicked() {
+    let _limit = limit();
+    collect();
+    let pool = Pool::new(1);
+    // One at a time: the place of the one that was not made is free again.
+    let group = ringpool::task::TaskGroup::with_limit(1);
+    PANICS.set(true);
+    let spawning = std::panic::AssertUnwindSafe(|| group.spawn_on(&pool.runtime(0), async { 1 }));
+    std::panic::catch_unwind(spawning).expect_err("the subscriber has panicked");
+    group.spawn_on(&pool.runtime(0), async { 2 });
+    let outcomes = pool.block_on(group.wait_all());
+    assert_eq!(outcomes.into_iter().collect::<Result<Vec<_>, _>>().expect("it ends"), [2]);
 }

@@ -143,3 +143,41 @@ fn a_report_may_drop_the_pool() {
     there.spawn(async move { until.wait() }).detach();
     dropped.wait();
 }
+
+/// A pool whose watchdog is in a report that waits for the gate, once this returns.
+fn pool_in_a_report(end: &Gate) -> Pool {
+    let (reports, until, busy) = (Gate::new(), end.clone(), Gate::new());
+    let (reported, busy_until) = (reports.clone(), busy.clone());
+    let pool = Pool::builder()
+        .threads(1)
+        .watchdog_with(Duration::from_millis(20), move |_| {
+            busy.open();
+            reports.open();
+            until.wait();
+        })
+        .build()
+        .expect("a pool");
+    pool.spawn(async move { busy_until.wait() }).detach();
+    reported.wait();
+    pool
+}
+
+#[test]
+fn a_report_that_waits_for_whoever_drops_the_pool_does_not_hold_up_the_drop() {
+    let _limit = limit();
+    let end = Gate::new();
+    drop(pool_in_a_report(&end));
+    end.open();
+}
+
+#[test]
+fn nor_does_one_that_waits_for_a_task_of_the_ring_whose_thread_drops_the_pool() {
+    let _limit = limit();
+    let end = Gate::new();
+    let pool = pool_in_a_report(&end);
+    Pool::new(1).block_on(async move {
+        let task = ringpool::spawn(async move { end.open() });
+        drop(pool);
+        task.await.expect("it ends");
+    });
+}

@@ -1,6 +1,7 @@
 //! What a ring's own thread does for those who look at the pool's tasks.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use super::{OperationDump, TaskDump};
 use crate::context::Local;
@@ -9,15 +10,19 @@ use crate::task::{self, TaskId};
 use crate::time::moment::Moment;
 
 /// What a ring says of itself.
+#[derive(Default)]
 pub(crate) struct Answer {
     pub(super) tasks: Vec<TaskDump>,
     pub(super) operations: Vec<OperationDump>,
 }
 
-/// The looks that are under way, each with its number and the tasks that have arrived since this
-/// ring has answered.
+/// The tasks that have arrived since a ring has answered, each as it was when it did so first: one
+/// that goes to and fro shall cost no more than others.
+pub(crate) type Arrivals = BTreeMap<TaskId, TaskDump>;
+
+/// The looks that are under way, each with its number.
 #[derive(Default)]
-pub(crate) struct Looks(RefCell<Vec<(u64, Vec<TaskDump>)>>);
+pub(crate) struct Looks(RefCell<Vec<(u64, Arrivals)>>);
 
 impl Looks {
     #[inline]
@@ -28,24 +33,23 @@ impl Looks {
     /// A task has arrived.
     #[cold]
     pub(crate) fn arrived(&self, local: &Local, task: &Header) {
-        let arrived = task::arriving(local, task);
         for (_, arrivals) in self.0.borrow_mut().iter_mut() {
-            arrivals.push(arrived.clone());
+            arrivals.entry(task.identity().0).or_insert_with(|| task::arriving(local, task));
         }
     }
 
     /// Says what there is, and writes down who arrives from now on.
     pub(super) fn open(&self, local: &Local, look: u64) -> Answer {
         local.now.set(Moment::now());
-        self.0.borrow_mut().push((look, Vec::new()));
+        self.0.borrow_mut().push((look, Arrivals::new()));
         Answer { tasks: task::live(local), operations: operations(local) }
     }
 
     /// Who has arrived meanwhile.
-    pub(super) fn close(&self, look: u64) -> Vec<TaskDump> {
+    pub(super) fn close(&self, look: u64) -> Arrivals {
         let mut open = self.0.borrow_mut();
         let place = open.iter().position(|(number, _)| *number == look);
-        place.map_or_else(Vec::new, |place| open.swap_remove(place).1)
+        place.map_or_else(Arrivals::new, |place| open.swap_remove(place).1)
     }
 }
 

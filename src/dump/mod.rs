@@ -73,7 +73,8 @@ pub struct RingDump {
     pub index: usize,
     /// The processor its thread is pinned to, if it is pinned.
     pub core: Option<usize>,
-    /// Whether it has answered, and if not, why.
+    /// Whether it has answered, and if not, why. It is asked twice: one that only answered at first
+    /// has its tasks here, but for those that came in after that.
     pub state: RingState,
     /// The tasks that live here, or were on their way here.
     pub tasks: Vec<TaskDump>,
@@ -88,7 +89,7 @@ pub struct RingDump {
 pub enum RingState {
     /// It has.
     Answered,
-    /// It has not, since it is in a poll that does not end.
+    /// It has not, since it is in a poll that does not end, or drops a task as long.
     InPoll(LongPoll),
     /// It has not, although it polls one task after the other: they take so long, or there are so
     /// many messages before ours.
@@ -146,7 +147,8 @@ pub enum TaskState {
     Blocking,
 }
 
-/// What a task waits for: the first thing that it looked at, if it waits for several.
+/// What a task waits for: the first thing that it looked at, if it waits for several. That may be
+/// one that it waits for no more: a future that was polled and dropped within the same poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Awaiting {

@@ -1,6 +1,6 @@
 //! The fields of a submission entry, for what the constructors of the io_uring crate leave out.
 
-use io_uring::squeue;
+use io_uring::{opcode, squeue};
 
 /// A submission entry as the kernel reads it. What the unions hold depends on the operation; a
 /// field is named for what it mostly is.
@@ -24,11 +24,15 @@ pub(super) struct Fields {
 
 const _: () = assert!(size_of::<Fields>() == size_of::<squeue::Entry>());
 
-/// The descriptor's field, and whether it is a place in the ring's table.
+/// The descriptor's field, and whether it is a place in the ring's table. A close names that place
+/// elsewhere, counted from one.
 #[inline]
 pub(crate) fn target_of(entry: &squeue::Entry) -> (i32, bool) {
     // SAFETY: both are the kernel's `struct io_uring_sqe`, laid out as C does it.
     let fields = unsafe { &*std::ptr::from_ref(entry).cast::<Fields>() };
+    if fields.opcode == opcode::Close::CODE && fields.file_index != 0 {
+        return (fields.file_index.wrapping_sub(1).cast_signed(), true);
+    }
     (fields.fd, fields.flags & squeue::Flags::FIXED_FILE.bits() != 0)
 }
 
@@ -45,7 +49,7 @@ pub(super) fn change(entry: squeue::Entry, change: impl FnOnce(&mut Fields)) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use io_uring::{opcode, types};
+    use io_uring::types;
 
     #[test]
     fn fields_are_where_the_crate_puts_them() {
@@ -59,6 +63,8 @@ mod tests {
         assert_eq!(entry.get_user_data(), 13);
         assert_eq!(target_of(&entry), (3, false));
         assert_eq!(target_of(&entry.flags(squeue::Flags::FIXED_FILE)), (3, true));
+        assert_eq!(target_of(&opcode::Close::new(types::Fd(3)).build()), (3, false));
+        assert_eq!(target_of(&opcode::Close::new(types::Fixed(3)).build()), (3, true));
         let entry = opcode::Madvise::new(std::ptr::without_provenance(19), 0, 0).build();
         change(entry, |fields| assert_eq!(fields.address, 19));
     }

@@ -117,9 +117,10 @@ impl InFlight {
 }
 
 /// Operations in whose entries the descriptor's field means something else, or nothing.
-const WITHOUT_DESCRIPTOR: [u8; 8] = [
+const WITHOUT_DESCRIPTOR: [u8; 9] = [
     opcode::Nop::CODE,
     opcode::Socket::CODE,
+    opcode::Pipe::CODE,
     opcode::WaitId::CODE,
     opcode::FutexWait::CODE,
     opcode::FutexWake::CODE,
@@ -131,4 +132,26 @@ const WITHOUT_DESCRIPTOR: [u8; 8] = [
 /// The descriptor that the operation is about; a directory's, if it is about a name in there.
 fn descriptor_of(entry: &Entry) -> Option<i32> {
     (entry.fd >= 0 && !WITHOUT_DESCRIPTOR.contains(&entry.opcode)).then_some(entry.fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use io_uring::types;
+
+    use super::*;
+
+    fn descriptor_in(entry: &squeue::Entry) -> Option<i32> {
+        let beginning = Beginning { task: 0, at: Moment::now() };
+        let (fd, is_direct) = fields::target_of(entry);
+        let opcode = entry.get_opcode() as u8;
+        descriptor_of(&Entry { beginning, fd, opcode, is_direct, is_used: true })
+    }
+
+    #[test]
+    fn what_makes_descriptors_is_about_none() {
+        let mut ends = [0; 2];
+        assert_eq!(descriptor_in(&opcode::Pipe::new(ends.as_mut_ptr()).build()), None);
+        assert_eq!(descriptor_in(&opcode::Socket::new(0, 0, 0).build()), None);
+        assert_eq!(descriptor_in(&opcode::Fsync::new(types::Fd(0)).build()), Some(0));
+    }
 }

@@ -1,7 +1,8 @@
 //! The span of a task, for those who collect spans with the crate `tracing`.
 //!
 //! With the feature `tracing` each task has one, which is made when the task is, entered around
-//! each poll and the drop of the future, and closed with that. Without the feature this is nothing.
+//! each poll and the drop of the future, and closed with that. It follows from the span it was made
+//! in, and is the child of none. Without the feature this is nothing.
 //!
 //! The subscriber is the user's code: it is called where a task is made, and else only where the
 //! task's own code would be.
@@ -24,6 +25,9 @@ impl TaskSpan {
     pub(super) fn new(birth: &Birth, id: TaskId) -> Self {
         let span = tracing::info_span!(
             target: "ringpool::task",
+            // A span keeps its parent open, and so all tasks before it in a row of tasks that each
+            // spawn the next one.
+            parent: None,
             "task",
             id = id.get(),
             name = birth.name.as_deref(),
@@ -31,6 +35,9 @@ impl TaskSpan {
             line = birth.spawned_at.line(),
             ring = tracing::field::Empty,
         );
+        if !span.is_disabled() {
+            span.follows_from(tracing::Span::current().id());
+        }
         Self { span, ring: None }
     }
 

@@ -15,6 +15,8 @@ use crate::task::origin::Name;
 
 /// Events in one piece of memory: 96 KiB.
 const CHUNK: usize = 4096;
+/// The most events that one buffer is made for: 1.5 GiB, with a table of 384 KiB made at once.
+pub(super) const EVENTS_MAX: usize = 1 << 26;
 
 type Chunk = Box<[[AtomicU64; 3]]>;
 

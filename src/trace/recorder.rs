@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::buffer::Buffer;
@@ -161,8 +161,9 @@ impl Tracer {
         self.recorder.borrow_mut().as_mut().map(write);
     }
 
-    /// Records from here on, as ring `index` of the session.
-    pub(super) fn begin(&self, session: Arc<Session>, index: usize) {
+    /// Records from here on, as ring `index` of the session, unless that is over.
+    pub(super) fn begin(&self, session: &Weak<Session>, index: usize) {
+        let Some(session) = session.upgrade() else { return };
         let recorder = Recorder::new(session, index);
         recorder.buffer().begin(now_ns());
         *self.recorder.borrow_mut() = Some(recorder);

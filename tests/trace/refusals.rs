@@ -143,3 +143,13 @@ fn a_pool_may_end_while_it_is_traced() {
     assert_eq!(drops, 100);
     drop(tasks);
 }
+
+#[test]
+fn more_events_than_there_is_memory_for_are_refused() {
+    let _limit = limit();
+    let pool = Pool::new(1);
+    let refused = pool.start_trace(usize::MAX).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    assert!(refused.to_string().contains("67108864 is the most"), "{refused}");
+    let _ = pool.start_trace(1 << 26).expect("the most that is allowed");
+}

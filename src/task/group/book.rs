@@ -210,24 +210,45 @@ impl<C: Child, S> Book<C, S> {
         let Some(entry) = self.entry(key) else { unreachable!("the caller has just seen it") };
         let (had_place, is_unwanted) = (entry.has_place, entry.is_unwanted);
         let was_cancelled = is_unwanted && entry.child.as_mut().is_some_and(Child::was_cancelled);
-        self.running -= 1;
-        self.called_off -= usize::from(is_unwanted);
-        self.places += usize::from(had_place);
+        self.count_out(had_place, is_unwanted);
         if is_given_up || keeps_none || was_cancelled {
             effects.gone = self.remove(key);
         } else {
             effects.wakers.extend(self.hand(key, true));
         }
+        self.tell_of_an_end(&mut effects);
+        effects
+    }
+
+    /// An admitted child will not be placed.
+    pub(crate) fn withdraw(&mut self, key: ChildKey) -> Effects<C> {
+        let mut effects = Effects::none();
+        if let Some(entry) = self.entry(key) {
+            let (had_place, is_unwanted) = (entry.has_place, entry.is_unwanted);
+            self.count_out(had_place, is_unwanted);
+            effects.gone = self.remove(key);
+            self.tell_of_an_end(&mut effects);
+        }
+        effects
+    }
+
+    fn count_out(&mut self, had_place: bool, is_unwanted: bool) {
+        self.running -= 1;
+        self.called_off -= usize::from(is_unwanted);
+        self.places += usize::from(had_place);
+    }
+
+    /// One runs less.
+    fn tell_of_an_end(&mut self, effects: &mut Effects<C>) {
         if self.running == 0 {
             tell_all(&mut self.wait_all_ended, &mut effects.wakers);
         }
         if self.called_off == 0 {
             tell_all(&mut self.wait_called_off_ended, &mut effects.wakers);
         }
-        effects.is_over = is_given_up && self.running == 0;
+        effects.is_over = self.is_given_up && self.running == 0;
         effects.wakers.append(&mut self.tell_that_nobody_is_left());
         effects.may_begin = self.may_begin();
-        effects
     }
 
     /// Gives a finished child to who waits for one, or puts it into the row.

@@ -45,6 +45,20 @@ pub(crate) struct Shared<T> {
     orphan: Mutex<Option<Orphan>>,
 }
 
+/// A child that has been admitted and not been made. Making it may panic, in the subscriber of
+/// `tracing`; the group must not wait for it then.
+struct Admitted<'a, T: Send + 'static> {
+    shared: &'a Arc<Shared<T>>,
+    key: ChildKey,
+}
+
+impl<T: Send + 'static> Drop for Admitted<'_, T> {
+    fn drop(&mut self) {
+        let effects = lock(&self.shared.book).withdraw(self.key);
+        self.shared.act(effects);
+    }
+}
+
 /// Woken by the end of a child.
 struct ChildWaker<T> {
     shared: Arc<Shared<T>>,
@@ -76,7 +90,9 @@ impl<T: Send + 'static> Shared<T> {
         let admitted = lock(&self.book).admit();
         let (key, has_place) = admitted?;
         let gate = (!has_place).then(|| Arc::new(Gate::new()));
+        let admitted = Admitted { shared: self, key };
         let task = make(gate.clone());
+        std::mem::forget(admitted);
         let id = task.id();
         self.place(key, task);
         if let Some(gate) = gate {
