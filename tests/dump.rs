@@ -424,8 +424,9 @@ fn a_ring_that_takes_no_more_messages_and_still_drops_a_task_says_so() {
     end.open();
     last_begins.wait();
     let (dump, id) = (pool.dump(), last.id());
+    // It takes no wake either; who cancels the task there is not held up by that.
+    drop(last.cancel());
     last_end.open();
-    last.wait().expect_err("it was cancelled");
     let RingState::InPoll(poll) = &dump.rings[0].state else { panic!("{dump}") };
     assert_eq!(poll.task, id, "{dump}");
     drop(first);
