@@ -137,6 +137,7 @@
 //! None is on by default. `bytes`: the buffers of the crate `bytes` are buffers here; see [`buf`].
 //! `tokio` and `futures-io`: the buffered streams of [`io`] have the traits of `tokio::io` and of
 //! `futures_io`, so that code written for those runs over them. `prometheus`: [`metrics`] as text.
+//! `tracing`: a span for each task.
 //!
 //! # Where io_uring cannot be used
 //!

@@ -43,9 +43,17 @@ impl AsyncReadOwned for File {
     }
 
     fn unread(&mut self, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
-        let back = SeekFrom::Current(-(bytes.len() as i64));
-        if bytes.is_empty() || self.seek_to(back).is_ok() {
+        if bytes.is_empty() {
             return Ok(());
+        }
+        // A read that was dropped may have brought more than these, which comes behind them: the
+        // position goes back before all of it, to be read again.
+        if let Some(left) = self.stream.left_behind() {
+            let back = SeekFrom::Current(-((bytes.len() + left) as i64));
+            if self.seek_to(back).is_ok() {
+                self.stream.clear_unread();
+                return Ok(());
+            }
         }
         // What has no position, such as a pipe, keeps them for the next read.
         self.stream.unread(bytes)

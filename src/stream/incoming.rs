@@ -94,6 +94,11 @@ impl<F: Flow> Incoming<F> {
         parked.poll_ended(fd, cx).map(|()| self.left().len())
     }
 
+    /// Whether a read that is parked is in the kernel.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.parked.as_ref().is_some_and(|parked| parked.is_in_flight())
+    }
+
     /// Bytes that are left, of a read that has ended, for who only looks at them.
     pub(super) fn left(&self) -> &[u8] {
         self.parked.as_ref().map_or(&[], |parked| parked.bytes())

@@ -186,6 +186,12 @@ impl<F: Flow> Stream<F> {
         self.outgoing.get_mut().poll_ended(&self.fd, cx)
     }
 
+    /// How many bytes are left of a read that was dropped; `None` while one is in the kernel.
+    pub(crate) fn left_behind(&mut self) -> Option<usize> {
+        let incoming = self.incoming.get_mut();
+        (!incoming.is_in_flight()).then(|| incoming.left().len())
+    }
+
     /// Ends a read that is left in the kernel; how many bytes of it nobody has taken.
     pub(crate) fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         self.incoming.get_mut().poll_unread(&self.fd, cx)

@@ -222,6 +222,29 @@ fn a_reader_of_a_pipe_that_is_dropped_leaves_its_read_to_the_next() {
     });
 }
 
+/// A dropped read has brought more than the reader's buffer holds, which is given back half read.
+#[test]
+fn what_a_reader_of_a_file_gives_back_comes_before_what_it_has_not_taken() {
+    let _limit = limit();
+    let path = Scratch::with(&bytes_from(0, 10_000));
+    Pool::new(1).block_on(async {
+        let mut file = File::open(&path).await.unwrap();
+        let _ = file.read(vec![0; 3000]).now_or_never();
+        let mut reader = BufReader::with_capacity(1000, file);
+        let mut expected = Expected(0);
+        expected.take(&reader.fill_buf().await.unwrap()[..400]);
+        reader.consume(400);
+        let (mut file, left) = reader.into_inner().await;
+        assert!(left.is_empty(), "the file keeps what is unread");
+        while expected.0 < 10_000 {
+            let (count, bytes) = file.read(vec![0; 700]).await.unwrap();
+            assert!(count > 0, "{} bytes are missing", 10_000 - expected.0);
+            expected.take(&bytes[..count]);
+        }
+        assert_eq!(file.stream_position().await.unwrap(), 10_000);
+    });
+}
+
 #[test]
 fn a_buffered_reader_or_writer_of_a_file_begins_where_what_was_dropped_before_left_off() {
     let _limit = limit();
