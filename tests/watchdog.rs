@@ -8,10 +8,17 @@ use std::time::Duration;
 
 use common::{Gate, limit, next, panic_on_purpose, threads_named};
 use ringpool::Pool;
+use ringpool::dump::LongPoll;
 use ringpool::task::Builder;
 
 /// A poll that takes longer is reported; no other poll here comes near.
 const LONG: Duration = Duration::from_secs(1);
+
+/// A pool of one ring whose polls of more than 20 ms are reported.
+fn watched(report: impl Fn(&LongPoll) + Send + Sync + 'static) -> Pool {
+    let builder = Pool::builder().threads(1);
+    builder.watchdog_with(Duration::from_millis(20), report).build().expect("a pool")
+}
 
 #[test]
 fn a_poll_that_lasts_is_reported_while_it_does_and_short_ones_are_not() {
@@ -50,13 +57,9 @@ fn a_poll_that_lasts_is_reported_while_it_does_and_short_ones_are_not() {
 fn a_destructor_that_lasts_is_reported_too() {
     let _limit = limit();
     let (reports, reported) = channel();
-    let pool = Pool::builder()
-        .threads(1)
-        .watchdog_with(Duration::from_millis(20), move |poll| {
-            let _ = reports.send(poll.task);
-        })
-        .build()
-        .expect("a pool");
+    let pool = watched(move |poll| {
+        let _ = reports.send(poll.task);
+    });
     let end = Gate::new();
     let lasts = Lasts(end.clone());
     let task = pool.spawn(async move {
@@ -81,14 +84,10 @@ impl Drop for Lasts {
 fn a_report_that_panics_is_not_the_last_one() {
     let _limit = limit();
     let (reports, reported) = channel();
-    let pool = Pool::builder()
-        .threads(1)
-        .watchdog_with(Duration::from_millis(20), move |poll| {
-            let _ = reports.send(poll.task);
-            panic_on_purpose("a report");
-        })
-        .build()
-        .expect("a pool");
+    let pool = watched(move |poll| {
+        let _ = reports.send(poll.task);
+        panic_on_purpose("a report");
+    });
     for _ in 0..2 {
         let end = Gate::new();
         let until = end.clone();
@@ -127,17 +126,13 @@ fn a_report_may_drop_the_pool() {
     let has_dropped = dropped.clone();
     let end = Gate::new();
     let until = end.clone();
-    let made = Pool::builder()
-        .threads(1)
-        .watchdog_with(Duration::from_millis(20), move |_| {
-            end.open();
-            if let Some(pool) = dropping.lock().unwrap().take() {
-                drop(pool);
-                has_dropped.open();
-            }
-        })
-        .build()
-        .expect("a pool");
+    let made = watched(move |_| {
+        end.open();
+        if let Some(pool) = dropping.lock().unwrap().take() {
+            drop(pool);
+            has_dropped.open();
+        }
+    });
     let there = made.runtime(0);
     *pool.lock().unwrap() = Some(made);
     there.spawn(async move { until.wait() }).detach();
@@ -148,15 +143,11 @@ fn a_report_may_drop_the_pool() {
 fn pool_in_a_report(end: &Gate) -> Pool {
     let (reports, until, busy) = (Gate::new(), end.clone(), Gate::new());
     let (reported, busy_until) = (reports.clone(), busy.clone());
-    let pool = Pool::builder()
-        .threads(1)
-        .watchdog_with(Duration::from_millis(20), move |_| {
-            busy.open();
-            reports.open();
-            until.wait();
-        })
-        .build()
-        .expect("a pool");
+    let pool = watched(move |_| {
+        busy.open();
+        reports.open();
+        until.wait();
+    });
     pool.spawn(async move { busy_until.wait() }).detach();
     reported.wait();
     pool

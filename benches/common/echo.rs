@@ -67,20 +67,29 @@ async fn ringpool_connection(stream: ringpool::net::TcpStream) {
 /// A current-thread runtime: a task for each connection.
 pub(crate) fn tokio_echo(connections: u64, rounds: u64) -> Cost {
     against_client(connections, rounds, |listener| {
-        listener.set_nonblocking(true).expect("it listens");
-        on_tokio(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("it listens");
-            let mut tasks = Vec::new();
-            for _ in 0..connections {
-                let (stream, _) = listener.accept().await.expect("the client comes");
-                stream.set_nodelay(true).expect("TCP has that");
-                tasks.push(tokio::spawn(tokio_connection(stream)));
-            }
-            for task in tasks {
-                task.await.expect("it ends");
-            }
-        });
+        on_tokio(tokio_serve(listener, connections, tokio_connection));
     })
+}
+
+/// On a runtime of tokio: so many connections, each served by a task until its client goes.
+pub(crate) async fn tokio_serve<F>(
+    listener: TcpListener,
+    connections: u64,
+    connection: fn(tokio::net::TcpStream) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    listener.set_nonblocking(true).expect("it listens");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("it listens");
+    let mut tasks = Vec::new();
+    for _ in 0..connections {
+        let (stream, _) = listener.accept().await.expect("the client comes");
+        stream.set_nodelay(true).expect("TCP has that");
+        tasks.push(tokio::spawn(connection(stream)));
+    }
+    for task in tasks {
+        task.await.expect("it ends");
+    }
 }
 
 async fn tokio_connection(mut stream: tokio::net::TcpStream) {

@@ -14,7 +14,7 @@ use ringpool::Balance;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::computing::{compute, steps_in};
-use crate::common::echo::ringpool_serve;
+use crate::common::echo::{ringpool_serve, tokio_serve};
 use crate::common::measure::{Cost, process_cpu, thread_cpu};
 use crate::common::runtimes::{Waiting, cores, pool_with, tokio_two_workers};
 
@@ -67,27 +67,14 @@ async fn ringpool_connection(stream: ringpool::net::TcpStream) {
 pub(crate) fn tokio(phases: u64) -> Cost {
     let runtime = tokio_two_workers();
     against_clients(phases, |listeners| {
-        let tasks = listeners.map(|listener| runtime.spawn(tokio_serve(listener)));
+        let tasks = listeners
+            .map(|listener| runtime.spawn(tokio_serve(listener, CLIENTS as u64, tokio_connection)));
         runtime.block_on(async {
             for task in tasks {
                 task.await.expect("it ends");
             }
         });
     })
-}
-
-async fn tokio_serve(listener: TcpListener) {
-    listener.set_nonblocking(true).expect("it listens");
-    let listener = tokio::net::TcpListener::from_std(listener).expect("it listens");
-    let mut tasks = Vec::new();
-    for _ in 0..CLIENTS {
-        let (stream, _) = listener.accept().await.expect("the client comes");
-        stream.set_nodelay(true).expect("TCP has that");
-        tasks.push(tokio::spawn(tokio_connection(stream)));
-    }
-    for task in tasks {
-        task.await.expect("it ends");
-    }
 }
 
 async fn tokio_connection(mut stream: tokio::net::TcpStream) {
