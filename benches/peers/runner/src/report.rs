@@ -1,0 +1,152 @@
+//! The text of the results.
+
+use crate::growth::{self, Growth};
+use crate::plan::Figure;
+use crate::programs::Contender;
+use crate::statistics::{Spread, Turns};
+use crate::{Measured, Setting, machine, table};
+
+const INTRODUCTION: &str = "\
+# Side by side
+
+Written by `cargo run --release -p runner -- all` in `benches/peers` (about twenty minutes; `quick`
+instead of `all` takes three and writes nothing; words that follow choose rows by parts of their
+names). Every turn is a process of its own, and the contenders of a row take turns, so that whatever
+else the machine does hits them all alike. What is shown is the median of the turns, with the least
+and the most in brackets.
+
+- **Time** and **CPU** are those of one operation; CPU is that of all threads of the process. Where
+  a server is asked, its client is another process, on the second processor, that waits awake and
+  compares all bytes; CPU is the server's alone.
+- **System calls** and **allocations** of one operation come from a turn of their own, of whose times
+  nothing is used.
+- All have the same numbers of threads, pinned to the same processors, the same buffer sizes, and no
+  work that others have not. Each is used as its authors advise for speed; what stands in for
+  something that a runtime does not have is said in its program.
+- *bare floor* is no runtime: what the kernel and the processors need by themselves.
+- A peer that is ahead by less than 2 % is level: that is what two runs of the same program differ by.
+";
+
+/// Everything that was measured.
+pub(crate) fn write(
+    setting: &Setting,
+    load_before: &str,
+    measured: &[Measured],
+    grown: &[Growth],
+) -> String {
+    let mut text = format!("{INTRODUCTION}\n{}", machine::describe(load_before));
+    let (turns, turn_ms) = (setting.effort.turns, setting.effort.turn.as_millis());
+    text.push_str(&format!("- Turns: {turns} of each contender, about {turn_ms} ms each\n\n"));
+    text.push_str(&overview(measured));
+    for growth in grown {
+        text.push_str(&growth::write(growth));
+    }
+    text.push_str("## Row by row\n\n");
+    measured.iter().for_each(|one| text.push_str(&details(one)));
+    text
+}
+
+/// A line for each thing that is compared.
+fn overview(measured: &[Measured]) -> String {
+    let mut text = String::from("## Ringpool and the best of the others\n\n");
+    let names =
+        ["work", "", "ringpool", "best peer", "peer ÷ ringpool", "ringpool ÷ floor", "standing"];
+    text.push_str(&table::head(&names));
+    let (mut ahead, mut all) = (0, 0);
+    for one in measured {
+        for &figure in one.row.compared {
+            let Some(comparison) = Comparison::of(one, figure) else { continue };
+            all += 1;
+            ahead += usize::from(comparison.standing() == "ahead");
+            text.push_str(&comparison.line(one.row.name));
+        }
+    }
+    text.push_str(&format!("\nAhead in {ahead} of {all}.\n\n"));
+    text
+}
+
+/// Ringpool's best way, the best one of all peers, and the best one without a runtime.
+struct Comparison {
+    figure: Figure,
+    ringpool: f64,
+    peer: Option<(String, f64)>,
+    floor: Option<f64>,
+}
+
+impl Comparison {
+    fn of(measured: &Measured, figure: Figure) -> Option<Self> {
+        let median = |turns: &Turns| Some(Spread::of(figure.of(turns))?.median);
+        let best = |is_meant: &dyn Fn(&Contender) -> bool| {
+            let meant = measured.of.iter().filter(|(contender, _)| is_meant(contender));
+            let medians = meant.filter_map(|(one, turns)| Some((one.name.clone(), median(turns)?)));
+            medians.min_by(|one, other| one.1.total_cmp(&other.1))
+        };
+        Some(Self {
+            figure,
+            ringpool: best(&Contender::is_ringpool)?.1,
+            peer: best(&|one| !one.is_ringpool() && !one.is_floor()),
+            floor: best(&Contender::is_floor).map(|(_, median)| median),
+        })
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        self.peer.as_ref().map(|(_, median)| median / self.ringpool)
+    }
+
+    fn standing(&self) -> &'static str {
+        match self.ratio() {
+            None => "alone",
+            Some(ratio) if ratio >= 1.02 => "ahead",
+            Some(ratio) if ratio > 0.98 => "level",
+            Some(_) => "**behind**",
+        }
+    }
+
+    fn line(&self, row: &str) -> String {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+        let value = |value| table::value(self.figure, value);
+        let peer = self.peer.as_ref().map(|(name, median)| format!("{} ({name})", value(*median)));
+        table::line(&[
+            row.to_owned(),
+            self.figure.name().to_owned(),
+            value(self.ringpool),
+            or_dash(peer),
+            or_dash(self.ratio().map(table::number)),
+            or_dash(self.floor.map(|floor| table::number(self.ringpool / floor))),
+            self.standing().to_owned(),
+        ])
+    }
+}
+
+/// The table of one row, with every contender.
+fn details(measured: &Measured) -> String {
+    let row = measured.row;
+    let all = [Figure::Wall, Figure::Cpu, Figure::P50, Figure::P99, Figure::Bytes];
+    let has = |figure: &Figure| measured.of.iter().any(|(_, turns)| !figure.of(turns).is_empty());
+    let figures: Vec<_> = all.into_iter().filter(has).collect();
+    let mut names = vec!["who"];
+    names.extend(figures.iter().map(|figure| figure.name()));
+    let counts = measured.of.iter().any(|(_, turns)| turns.syscalls.is_some());
+    if counts {
+        names.extend(["system calls", "allocations"]);
+    }
+    let mut text = format!("### {}\n\n", row.name);
+    if !row.remark.is_empty() {
+        text.push_str(&format!("{}\n\n", row.remark));
+    }
+    text.push_str(&table::head(&names));
+    for (contender, turns) in &measured.of {
+        let mut cells = vec![contender.name.clone()];
+        cells.extend(figures.iter().map(|figure| table::spread(*figure, figure.of(turns))));
+        if counts {
+            let count = |count: Option<f64>| count.map_or("–".to_owned(), table::number);
+            cells.extend([count(turns.syscalls), count(turns.allocations)]);
+        }
+        text.push_str(&table::line(&cells));
+    }
+    for failure in measured.of.iter().filter_map(|(_, turns)| turns.failure.as_ref()) {
+        text.push_str(&format!("\nFailed: {failure}\n"));
+    }
+    text.push('\n');
+    text
+}
