@@ -5,11 +5,10 @@ use std::hint::black_box;
 
 use futures_channel::mpsc::{self, Sender};
 use futures_util::StreamExt;
-use spargio::{Event, IdleStrategy};
+use spargio::IdleStrategy;
 use workload::rounds::repeat;
 use workload::{Cost, Job, Stopwatch};
 
-use crate::local::shard;
 use crate::{AWAKE, block_on};
 
 const WARM_UP: u64 = 500;
@@ -54,7 +53,8 @@ async fn send(sender: &mut Sender<u64>, number: u64) {
     sender.start_send(number).expect("there is room");
 }
 
-/// A message there and another one back.
+/// A message there and another one back, over channels that are not spargio's: its own messages are
+/// slower, of 32 bits, and dropped where there is no room for them.
 pub(crate) fn channel_round_trip(idle: IdleStrategy, job: &Job) -> Cost {
     let count = job.count;
     block_on(2, idle, move |handle| async move {
@@ -78,43 +78,10 @@ pub(crate) fn channel_round_trip(idle: IdleStrategy, job: &Job) -> Cost {
     })
 }
 
-const NUMBER: u16 = 1;
-const LAST: u16 = 2;
-
-pub(crate) fn message_round_trip(idle: IdleStrategy, job: &Job) -> Cost {
-    let count = job.count;
-    block_on(2, idle, move |handle| async move {
-        let echo = handle.spawn_local_on(1, |shard| async move {
-            let back = shard.remote(0).expect("there is one");
-            loop {
-                let Event::RingMsg { tag, val, .. } = shard.next_event().await;
-                if tag == LAST {
-                    return;
-                }
-                back.send_raw_nowait(NUMBER, val).expect("there is room");
-            }
-        });
-        let shard = shard();
-        let there = shard.remote(1).expect("there is one");
-        let mut number = 0_u32;
-        let cost = repeat(WARM_UP, count, async || {
-            number = number.wrapping_add(1);
-            there.send_raw_nowait(NUMBER, number).expect("there is room");
-            let Event::RingMsg { val, .. } = shard.next_event().await;
-            assert_eq!(val, number);
-        })
-        .await;
-        there.send_raw_nowait(LAST, 0).expect("there is room");
-        echo.expect("the shard runs").await.expect("it ends");
-        cost
-    })
-}
-
 /// Messages from the other shard, as many as come.
 pub(crate) fn channel_one_way(job: &Job) -> Cost {
     let count = job.count;
     block_on(2, AWAKE, move |handle| async move {
-        // Messages of spargio are dropped where there is no room for them, so a channel is needed.
         let (mut sender, mut receiver) = mpsc::channel(CAPACITY);
         let producer = handle.spawn_pinned(1, async move {
             for number in 0..WARM_UP + count {

@@ -10,6 +10,7 @@ use workload::polling::poll_once;
 use workload::rounds::{repeat, repeat_calls};
 use workload::{Cost, Job, Stopwatch};
 
+use crate::many::turn;
 use crate::{AWAKE, RING_ENTRIES, block_on, block_on_runtime, runtime};
 
 const WARM_UP: u64 = 1_000;
@@ -89,9 +90,8 @@ pub(crate) fn timer(job: &Job) -> Cost {
         for _ in 0..count {
             poll_once(spargio::sleep(FAR)).await;
         }
-        // A shard gives its timers to the kernel when the running task pauses, before it takes
-        // what was spawned: that belongs to their cost.
-        handle.spawn_pinned(0, async {}).expect("the shard runs").await.expect("it ends");
+        // The kernel gets the timers when the running task pauses: that belongs to their cost.
+        turn(&handle).await;
         watch.stop()
     })
 }

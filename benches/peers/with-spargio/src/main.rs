@@ -24,8 +24,6 @@ fn main() -> ExitCode {
         ("batch", Counted(hops::batch)),
         ("channel-round-trip", Counted(|job| hops::channel_round_trip(AWAKE, job))),
         ("channel-round-trip-asleep", Counted(|job| hops::channel_round_trip(ASLEEP, job))),
-        ("x-msg-round-trip", Counted(|job| hops::message_round_trip(AWAKE, job))),
-        ("x-msg-round-trip-asleep", Counted(|job| hops::message_round_trip(ASLEEP, job))),
         ("channel-one-way", Counted(hops::channel_one_way)),
         ("local-spawn", Counted(local::spawn)),
         ("yield", Counted(local::yield_now)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use spargio::{JoinHandle, sleep};
+use spargio::{JoinHandle, RuntimeHandle, sleep};
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
@@ -83,21 +83,25 @@ pub(crate) fn storm(job: &Job) -> Cost {
 
 /// Tasks that sleep at once, from one to a hundred milliseconds.
 const SLEEPERS: u64 = 100_000;
-/// Completions of timers come while others are still being made.
+/// So many are spawned before the shard has its turn: it would lose completions if more of them
+/// came at once than its queue has room for, and the tasks would sleep for ever.
+const SPAWNED_AT_ONCE: u64 = 10_000;
 const RING_ENTRIES_OF_TIMERS: u32 = 32_768;
 
 pub(crate) fn timers(job: &Job) -> Cost {
-    let count = job.count;
-    block_on_runtime(&runtime(1, AWAKE, RING_ENTRIES_OF_TIMERS), move |_| async move {
-        let shard = shard();
+    let (count, runtime) = (job.count, runtime(1, AWAKE, RING_ENTRIES_OF_TIMERS));
+    block_on_runtime(&runtime, move |handle| async move {
         repeat(0, count, async || {
-            let spawn = |number: u64| {
-                shard.spawn_local(async move {
+            let mut tasks = Vec::with_capacity(SLEEPERS as usize);
+            for number in 0..SLEEPERS {
+                tasks.push(shard().spawn_local(async move {
                     sleep(Duration::from_millis(1 + number % 100)).await;
                     1
-                })
-            };
-            let tasks: Vec<_> = (0..SLEEPERS).map(spawn).collect();
+                }));
+                if (number + 1).is_multiple_of(SPAWNED_AT_ONCE) {
+                    turn(&handle).await;
+                }
+            }
             let mut sum = 0;
             for task in tasks {
                 sum += task.await.expect("it ends");
@@ -106,6 +110,12 @@ pub(crate) fn timers(job: &Job) -> Cost {
         })
         .await
     })
+}
+
+/// Waits until the shard has given to the kernel what its tasks want from it: only then it takes
+/// what was spawned from elsewhere.
+pub(crate) async fn turn(handle: &RuntimeHandle) {
+    handle.spawn_pinned(0, async {}).expect("the shard runs").await.expect("it ends");
 }
 
 /// What tasks need that wait for something that never comes.
@@ -117,12 +127,10 @@ pub(crate) fn parked(job: &Job) -> Cost {
         // Whatever the first tasks make once and for all is there before.
         let mut tasks = Vec::with_capacity(count as usize + 100);
         tasks.extend((0..100).map(park));
-        // A task that is spawned from elsewhere has its turn after those that are here.
-        let turn = || handle.spawn_pinned(0, async {}).expect("the shard runs");
-        turn().await.expect("it ends");
+        turn(&handle).await;
         let (before, watch) = (resident(), Stopwatch::start());
         tasks.extend((0..count).map(park));
-        turn().await.expect("it ends");
+        turn(&handle).await;
         Cost { resident: resident() - before, ..watch.stop() }
     })
 }
