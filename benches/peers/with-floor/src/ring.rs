@@ -1,5 +1,6 @@
 //! A ring and nothing else.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, cqueue, squeue};
@@ -62,7 +63,6 @@ impl BareRing<'_> {
     pub(crate) fn submit(&mut self) {
         self.submission.sync();
         self.submitter.submit().expect("the ring works");
-        // What was submitted is gone from the queue.
         self.submission.sync();
     }
 
@@ -71,7 +71,11 @@ impl BareRing<'_> {
         self.submission.sync();
         // Otherwise the kernel would take those for new that were seen before.
         self.completion.sync();
-        self.submitter.submit_and_wait(1).expect("the ring works");
+        while let Err(error) = self.submitter.submit_and_wait(1) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "the ring works");
+            self.submission.sync();
+        }
+        // What was submitted is gone from the queue.
         self.submission.sync();
         self.completion.sync();
         &mut self.completion

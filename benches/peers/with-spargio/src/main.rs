@@ -1,8 +1,8 @@
 //! The workloads on spargio.
 //!
-//! Left out: `cancel`, since a receive that is dropped stays under way and takes the bytes that
-//! come later; and `echo-multishot`, since its multishot receive ends after a number of bytes, and
-//! fails on a connection whose descriptor another one had before.
+//! Left out: `cancel`, since a receive that is dropped stays under way, and takes the bytes that
+//! come later; and `echo-multishot`, since a multishot receive gives nothing before it has a number
+//! of bytes, and is cancelled then: there is one for each message, not one for each connection.
 
 mod files;
 mod hops;

@@ -1,4 +1,6 @@
 //! Servers; each listener has a shard.
+//!
+//! A task ends when its client has gone, in whatever way: if it panicked, the shard would end.
 
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::RawFd;
@@ -25,15 +27,19 @@ pub(crate) fn echo(listeners: Vec<StdTcpListener>, job: &Job) {
 async fn echo_connection(stream: TcpStream, len: usize) {
     let (mut buffer, mut answer) = (vec![0; len], Vec::new());
     loop {
-        let count;
-        (count, buffer) = stream.recv_owned(buffer).await.expect("the client is there");
-        if count == 0 {
-            return;
-        }
+        let Some(count) = receive(&stream, &mut buffer).await else { return };
         answer.clear();
         answer.extend_from_slice(&buffer[..count]);
-        answer = stream.write_all_owned(answer).await.expect("the client is there");
+        let Ok(sent) = stream.write_all_owned(answer).await else { return };
+        answer = sent;
     }
+}
+
+/// Receives into the buffer; `None` if the client has gone.
+async fn receive(stream: &TcpStream, buffer: &mut Vec<u8>) -> Option<usize> {
+    let (count, received) = stream.recv_owned(std::mem::take(buffer)).await.ok()?;
+    *buffer = received;
+    (count > 0).then_some(count)
 }
 
 /// The same with a buffer only while there is something to read, which spargio's means for
@@ -48,13 +54,12 @@ pub(crate) fn connections(listeners: Vec<StdTcpListener>, job: &Job) {
 async fn idle_connection(stream: TcpStream, native: UringNativeAny, len: usize) {
     loop {
         wait_readable(&stream, &native).await;
-        let (count, mut buffer) =
-            stream.recv_owned(vec![0; len]).await.expect("the client is there");
-        if count == 0 {
+        let mut buffer = vec![0; len];
+        let Some(count) = receive(&stream, &mut buffer).await else { return };
+        buffer.truncate(count);
+        if stream.write_all_owned(buffer).await.is_err() {
             return;
         }
-        buffer.truncate(count);
-        stream.write_all_owned(buffer).await.expect("the client is there");
     }
 }
 
@@ -80,17 +85,14 @@ pub(crate) fn http(listeners: Vec<StdTcpListener>, _: &Job) {
 async fn http_connection(stream: TcpStream) {
     let (mut buffer, mut unread, mut answers) = (vec![0; 4096], Vec::new(), Vec::new());
     loop {
-        let count;
-        (count, buffer) = stream.recv_owned(buffer).await.expect("the client is there");
-        if count == 0 {
-            return;
-        }
+        let Some(count) = receive(&stream, &mut buffer).await else { return };
         unread.extend_from_slice(&buffer[..count]);
         let (len, requests) = whole_requests(&unread);
         unread.drain(..len);
         answers.clear();
         (0..requests).for_each(|_| answers.extend_from_slice(RESPONSE));
-        answers = stream.write_all_owned(answers).await.expect("the client is there");
+        let Ok(sent) = stream.write_all_owned(answers).await else { return };
+        answers = sent;
     }
 }
 
@@ -98,10 +100,10 @@ async fn http_connection(stream: TcpStream) {
 pub(crate) fn accept(listeners: Vec<StdTcpListener>, job: &Job) {
     let len = job.buffer_len();
     serve(listeners, move |stream| async move {
-        let read = stream.recv_owned(vec![0; len]).await;
-        let (count, mut buffer) = read.expect("the client is there");
+        let mut buffer = vec![0; len];
+        let Some(count) = receive(&stream, &mut buffer).await else { return };
         buffer.truncate(count);
-        stream.write_all_owned(buffer).await.expect("the client is there");
+        let _ = stream.write_all_owned(buffer).await;
     });
 }
 
@@ -122,15 +124,12 @@ pub(crate) fn hotspot(listeners: Vec<StdTcpListener>, _: &Job) {
 async fn hot_connection(stream: TcpStream) {
     let (mut buffer, mut answer) = (vec![0; HOT_LEN], Vec::new());
     loop {
-        let count;
-        (count, buffer) = stream.recv_owned(buffer).await.expect("the client is there");
-        if count == 0 {
-            return;
-        }
+        let Some(count) = receive(&stream, &mut buffer).await else { return };
         answer.clear();
         answer.extend_from_slice(&buffer[..count]);
         answer_hot(&mut answer, HOT_STEPS);
-        answer = stream.write_all_owned(answer).await.expect("the client is there");
+        let Ok(sent) = stream.write_all_owned(answer).await else { return };
+        answer = sent;
     }
 }
 
