@@ -18,8 +18,13 @@ pub(crate) fn runtime() -> Runtime<TimeDriver<IoUringDriver>> {
 }
 
 /// What runtimes are made of that need something more.
+///
+/// One thread enters each ring, and needs no interrupt for what has completed, since it comes by
+/// anyway: monoio hands such choices to its user.
 pub(crate) fn builder() -> RuntimeBuilder<IoUringDriver> {
-    RuntimeBuilder::<IoUringDriver>::new()
+    let mut ring = io_uring::IoUring::builder();
+    ring.setup_single_issuer().setup_coop_taskrun().setup_taskrun_flag();
+    RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring)
 }
 
 /// Runs the future that `body` gives as a task, on a runtime on the first processor.
@@ -97,7 +102,7 @@ thread_local! {
 /// Lets the other tasks of the thread run.
 ///
 /// Monoio has no such function, and up to 0.2.4 a task that wakes itself is the next one to run.
-/// So another task does it, which comes after all that are in the queue now: one for all that
+/// So another task wakes it, which comes after all that are in the queue now: one for all that
 /// have yielded by then.
 pub(crate) async fn yield_now() {
     let mut has_yielded = false;
