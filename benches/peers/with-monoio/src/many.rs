@@ -86,7 +86,7 @@ pub(crate) fn cancel(job: &Job) -> Cost {
 /// Spawns a reader for each, lets all of them begin, and cancels them.
 ///
 /// Monoio cancels no tasks, but what they wait for: they end with an error, and give the streams
-/// back, which they need for themselves.
+/// back, which they need for themselves. One canceller is told for all of them.
 async fn cancel_all(streams: &mut Vec<UnixStream>) {
     let canceller = Canceller::new();
     let spawn = |stream| monoio::spawn(reader(stream, canceller.handle()));
