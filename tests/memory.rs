@@ -7,6 +7,9 @@ mod allocator;
 mod common;
 #[path = "memory/mixed.rs"]
 mod mixed;
+#[path = "memory/steady.rs"]
+#[cfg(not(ringpool_asan))]
+mod steady;
 
 use std::sync::{Mutex, MutexGuard};
 

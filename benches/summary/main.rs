@@ -4,7 +4,7 @@
 //! the table has the median of the turns, and the least and the most in brackets.
 //!
 //! Options, after `--`: `--quick` for fewer and shorter turns, `--write` to put the table into
-//! `benches/RESULTS.md`, and a part of a row's name to see only such rows.
+//! `benches/SUMMARY.md`, and a part of a row's name to see only such rows.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -123,10 +123,10 @@ const END: &str = "<!-- End of what is written -->\n";
 
 /// Replaces the table in the file of results.
 fn write_into_results(text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
-    let old = std::fs::read_to_string(&path).expect("benches/RESULTS.md is there");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/SUMMARY.md");
+    let old = std::fs::read_to_string(&path).expect("benches/SUMMARY.md is there");
     let (before, rest) = old.split_once(BEGIN).expect("the file says where the table begins");
     let (_, after) = rest.split_once(END).expect("the file says where the table ends");
     let new = format!("{before}{BEGIN}\n{text}\n{END}{after}");
-    std::fs::write(&path, new).expect("benches/RESULTS.md can be written");
+    std::fs::write(&path, new).expect("benches/SUMMARY.md can be written");
 }

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use with_tokio::{MultiThread, files, hops, local, many, servers};
 use workload::Work::{Counted, Server};
 
-/// Nothing waits awake here: what the suite also measures asleep is the same twice.
+/// Nothing waits awake here: what the suite also measures asleep is the same twice. There is no
+/// round trip of a channel: both of its ends end up on one worker, whatever one does.
 fn main() -> ExitCode {
     workload::program::main(&[
         ("batch", Counted(hops::batch::<MultiThread>)),
-        ("channel-round-trip", Counted(hops::channel_round_trip::<MultiThread>)),
-        ("channel-round-trip-asleep", Counted(hops::channel_round_trip::<MultiThread>)),
         ("channel-one-way", Counted(hops::channel_one_way::<MultiThread>)),
         ("local-spawn", Counted(local::spawn::<MultiThread>)),
         ("yield", Counted(local::yield_alone::<MultiThread>)),
