@@ -50,22 +50,11 @@ fn main() -> ExitCode {
     ])
 }
 
-/// What a ring is made of: one thread alone submits, and the kernel interrupts nobody with what is
-/// complete.
+/// What a ring is made of: one thread alone submits, and what is complete waits until that thread
+/// asks for it.
 fn proactor() -> ProactorBuilder {
     let mut builder = ProactorBuilder::new();
-    match std::env::var("RING").as_deref() {
-        Ok("plain") => {}
-        Ok("coop") => {
-            builder.coop_taskrun(true).taskrun_flag(true);
-        }
-        Ok("cooponly") => {
-            builder.coop_taskrun(true).single_issuer(true);
-        }
-        _ => {
-            builder.single_issuer(true).defer_taskrun(true);
-        }
-    }
+    builder.single_issuer(true).defer_taskrun(true);
     builder
 }
 
