@@ -63,8 +63,8 @@ fn runtime(proactor: ProactorBuilder) -> Runtime {
     Runtime::builder().with_proactor(proactor).build().expect("io_uring works here")
 }
 
-/// Runs a future on the first processor, and gives what it gives: as compio's own `main` does, right
-/// in `block_on`, which for most of the workloads takes fewer system calls than a task.
+/// Runs a future on the first processor, and gives what it gives: as compio's own `main` does,
+/// right in `block_on`, which for most of the workloads takes fewer system calls than a task.
 fn run<T, F>(body: impl FnOnce() -> F + Send) -> T
 where
     T: Send,

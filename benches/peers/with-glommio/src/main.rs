@@ -46,8 +46,8 @@ fn main() -> ExitCode {
     ])
 }
 
-/// Memory for direct reads and writes of an executor: the least there can be, since it is registered
-/// with three rings at each start, and no workload has any.
+/// Memory for direct reads and writes of an executor: the least there can be, since it is
+/// registered with three rings at each start, and no workload has any.
 const IO_MEMORY: usize = 64 << 10;
 /// What a ring takes at once: for as many connections as there are.
 const RING_DEPTH: usize = 1024;

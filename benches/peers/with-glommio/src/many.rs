@@ -117,8 +117,8 @@ fn reader(stream: Rc<RefCell<UnixStream>>) -> Task<Vec<u8>> {
 const THREADS: u64 = 2;
 const TASKS_A_THREAD: u64 = 5_000;
 
-/// Two threads that have no executor spawn tasks on another one's, as fast as they can: by a channel
-/// of `futures`, as the executors do.
+/// Two threads that have no executor spawn tasks on another one's, as fast as they can: by a
+/// channel of `futures`, as the executors do.
 pub(crate) fn storm(job: &Job) -> Cost {
     let (spawnings, receiver) = mpsc::unbounded::<Spawning>();
     let there = executor(0).spawn(|| spawn_all(receiver));
