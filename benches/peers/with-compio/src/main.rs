@@ -50,22 +50,11 @@ fn main() -> ExitCode {
     ])
 }
 
-/// What a ring is made of: one thread alone submits, and the kernel interrupts nobody with what is
-/// complete.
+/// What a ring is made of: one thread alone submits, and what is complete waits until that thread
+/// asks for it.
 fn proactor() -> ProactorBuilder {
     let mut builder = ProactorBuilder::new();
-    match std::env::var("RING").as_deref() {
-        Ok("plain") => {}
-        Ok("coop") => {
-            builder.coop_taskrun(true).taskrun_flag(true);
-        }
-        Ok("cooponly") => {
-            builder.coop_taskrun(true).single_issuer(true);
-        }
-        _ => {
-            builder.single_issuer(true).defer_taskrun(true);
-        }
-    }
+    builder.single_issuer(true).defer_taskrun(true);
     builder
 }
 
@@ -74,8 +63,8 @@ fn runtime(proactor: ProactorBuilder) -> Runtime {
     Runtime::builder().with_proactor(proactor).build().expect("io_uring works here")
 }
 
-/// Runs a future on the first processor, and gives what it gives: as compio's own `main` does, right
-/// in `block_on`, which for most of the workloads takes fewer system calls than a task.
+/// Runs a future on the first processor, and gives what it gives: as compio's own `main` does,
+/// right in `block_on`, which for most of the workloads takes fewer system calls than a task.
 fn run<T, F>(body: impl FnOnce() -> F + Send) -> T
 where
     T: Send,

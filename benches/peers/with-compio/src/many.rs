@@ -83,8 +83,8 @@ const READERS: usize = 1_000;
 /// have lost anything by that.
 ///
 /// By the handles of the tasks, which only mark them. The kernel is asked to cancel what they wait
-/// for when they are dropped, and nobody learns when it has; tokens would tell, but do nothing in an
-/// optimized build of compio 0.19.
+/// for when they are dropped, and nobody learns when it has; tokens would tell, but do nothing in
+/// an optimized build of compio 0.19.
 pub(crate) fn cancel(job: &Job) -> Cost {
     let count = job.count;
     let pairs = (0..READERS).map(|_| StdUnixStream::pair().expect("there are descriptors"));

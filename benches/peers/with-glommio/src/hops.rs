@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
-use futures_channel::oneshot;
-use glommio::channels::shared_channel::{ConnectedSender, SharedReceiver, new_bounded};
+use futures_channel::{mpsc, oneshot};
+use futures_util::StreamExt;
+use glommio::channels::shared_channel::new_bounded;
 use workload::rounds::repeat;
 use workload::{Cost, Job, Stopwatch};
 
@@ -19,15 +20,16 @@ pub(crate) type Spawning = Box<dyn FnOnce() + Send>;
 
 /// The executor on the second processor.
 ///
-/// Glommio spawns nothing on another executor: what spawns a task goes there by a shared channel,
-/// and what the task gives comes back by a channel for one value, which wakes across threads.
+/// Glommio spawns nothing on another executor: what spawns a task goes there by a channel of
+/// `futures`, and what the task gives comes back by another one. Both wake across executors; for
+/// many tasks at once that is faster than a shared channel, which is bounded.
 pub(crate) struct Second {
-    spawnings: ConnectedSender<Spawning>,
+    spawnings: mpsc::UnboundedSender<Spawning>,
 }
 
 impl Second {
     /// Spawns a task there.
-    pub(crate) async fn spawn<T, F>(
+    pub(crate) fn spawn<T, F>(
         &self,
         task: impl FnOnce() -> F + Send + 'static,
     ) -> oneshot::Receiver<T>
@@ -41,7 +43,7 @@ impl Second {
             let answering = async move { _ = answer.send(task.await) };
             glommio::spawn_local(answering).detach();
         });
-        self.spawnings.send(spawning).await.expect("it runs");
+        self.spawnings.unbounded_send(spawning).expect("it runs");
         answered
     }
 }
@@ -52,17 +54,16 @@ where
     T: Send + 'static,
     F: Future<Output = T> + 'static,
 {
-    let (sender, receiver) = new_bounded::<Spawning>(CAPACITY);
+    let (spawnings, receiver) = mpsc::unbounded();
     let there = executor(1).spawn(|| spawn_all(receiver)).expect("io_uring works here");
-    let given = run(|| async { body(Second { spawnings: sender.connect().await }).await });
+    let given = run(|| body(Second { spawnings }));
     there.join().expect("it ends with the channel");
     given
 }
 
 /// Spawns what comes, as long as something can.
-async fn spawn_all(receiver: SharedReceiver<Spawning>) {
-    let receiver = receiver.connect().await;
-    while let Some(spawn) = receiver.recv().await {
+pub(crate) async fn spawn_all(mut spawnings: mpsc::UnboundedReceiver<Spawning>) {
+    while let Some(spawn) = spawnings.next().await {
         spawn();
     }
 }
@@ -72,7 +73,7 @@ pub(crate) fn spawn_on(job: &Job) -> Cost {
     let count = job.count;
     run_with_second(move |there| {
         repeat(WARM_UP, count, async move || {
-            let answer = there.spawn(|| async { 1_u64 }).await;
+            let answer = there.spawn(|| async { 1_u64 });
             black_box(answer.await.expect("it ends"));
         })
     })
@@ -84,9 +85,7 @@ pub(crate) fn batch(job: &Job) -> Cost {
     run_with_second(move |there| {
         let mut tasks = Vec::with_capacity(BATCH as usize);
         repeat(1, count, async move || {
-            for number in 0..BATCH {
-                tasks.push(there.spawn(move || async move { number }).await);
-            }
+            tasks.extend((0..BATCH).map(|number| there.spawn(move || async move { number })));
             let mut sum = 0;
             for task in tasks.drain(..) {
                 sum += task.await.expect("it ends");

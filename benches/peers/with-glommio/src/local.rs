@@ -94,7 +94,7 @@ pub(crate) fn cold_start(job: &Job) -> Cost {
 pub(crate) fn idle(_job: &Job) -> Cost {
     run_with_second(|there| async move {
         for _ in 0..WARM_UP {
-            there.spawn(|| async {}).await.await.expect("it ends");
+            there.spawn(|| async {}).await.expect("it ends");
         }
         // This thread waits in its ring, as it does in any other idle time.
         let watch = Stopwatch::start();

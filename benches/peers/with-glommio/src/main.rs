@@ -46,19 +46,19 @@ fn main() -> ExitCode {
     ])
 }
 
-/// Memory for direct reads and writes of an executor: the least there can be, since it is registered
-/// with three rings at each start, and no workload has any.
+/// Memory for direct reads and writes of an executor: the least there can be, since it is
+/// registered with three rings at each start, and no workload has any.
 const IO_MEMORY: usize = 64 << 10;
+/// What a ring takes at once: for as many connections as there are.
+const RING_DEPTH: usize = 1024;
 
 /// An executor on the first (0) or the second (1) processor.
 fn executor(which: usize) -> LocalExecutorBuilder {
-    let depth = std::env::var("DEPTH").map_or(128, |depth| depth.parse().unwrap());
-    let memory = std::env::var("MEMORY").map_or(IO_MEMORY, |depth| depth.parse().unwrap());
     // Its thread for blocking work is as free as the one from which it is started.
     LocalExecutorBuilder::new(Placement::Fixed(cores()[which]))
         .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
-        .ring_depth(depth)
-        .io_memory(memory)
+        .ring_depth(RING_DEPTH)
+        .io_memory(IO_MEMORY)
 }
 
 /// Runs a future on an executor on the first processor, and gives what it gives.

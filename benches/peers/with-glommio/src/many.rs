@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_channel::mpsc;
-use futures_util::{AsyncRead, StreamExt};
+use futures_util::AsyncRead;
 use glommio::net::UnixStream;
 use glommio::timer::sleep;
 use glommio::{Task, executor as current};
@@ -20,7 +20,7 @@ use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
 use workload::{Cost, Job, Stopwatch};
 
-use crate::hops::{Spawning, run_with_second};
+use crate::hops::{Spawning, run_with_second, spawn_all};
 use crate::{executor, run};
 
 /// Short tasks, half of them on each executor.
@@ -35,7 +35,7 @@ pub(crate) fn fan(job: &Job) -> Cost {
                 if number.is_multiple_of(2) {
                     ours.push(glommio::spawn_local(task));
                 } else {
-                    theirs.push(there.spawn(move || task).await);
+                    theirs.push(there.spawn(move || task));
                 }
             }
             let mut sum = sum(ours).await;
@@ -117,15 +117,11 @@ fn reader(stream: Rc<RefCell<UnixStream>>) -> Task<Vec<u8>> {
 const THREADS: u64 = 2;
 const TASKS_A_THREAD: u64 = 5_000;
 
-/// Two threads that have no executor spawn tasks on one that is, as fast as they can: by a channel
-/// of `futures`, since a shared channel connects executors only.
+/// Two threads that have no executor spawn tasks on another one's, as fast as they can: by a
+/// channel of `futures`, as the executors do.
 pub(crate) fn storm(job: &Job) -> Cost {
-    let (spawnings, mut receiver) = mpsc::unbounded::<Spawning>();
-    let there = executor(0).spawn(|| async move {
-        while let Some(spawn) = receiver.next().await {
-            spawn();
-        }
-    });
+    let (spawnings, receiver) = mpsc::unbounded::<Spawning>();
+    let there = executor(0).spawn(|| spawn_all(receiver));
     let ran = Arc::new(AtomicU64::new(0));
     let mut expected = 0;
     let cost = repeat_calls(1, job.count, || {
