@@ -2,7 +2,6 @@
 
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use compio::BufResult;
@@ -14,6 +13,7 @@ use workload::compute::{EVEN, Load, SHORT};
 use workload::processors::cores;
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::{dispatcher, run, run_task, second, yield_now};
@@ -78,6 +78,8 @@ async fn sum(tasks: Vec<JoinHandle<u64>>) -> u64 {
 
 /// Tasks that are cancelled while they wait for a byte.
 const READERS: usize = 1_000;
+/// So long they wait before they are cancelled: every kernel knows of all of them by then.
+const WAITING: Duration = Duration::from_millis(2);
 
 /// Cancels tasks that each wait for a byte of a connection of their own. The connections must not
 /// have lost anything by that.
@@ -94,8 +96,7 @@ pub(crate) fn cancel(job: &Job) -> Cost {
         let streams: Vec<_> = ours.into_iter().map(wrap).collect();
         let cost = repeat(1, count, async || {
             let readers: Vec<_> = streams.iter().cloned().map(reader).collect();
-            // All of them have begun once this task has its turn again.
-            yield_now().await;
+            sleep(WAITING).await;
             for reader in readers {
                 assert_eq!(reader.cancel().await, None, "nothing was there to read");
             }
@@ -129,24 +130,21 @@ const TASKS_A_THREAD: u64 = 5_000;
 /// Two threads that have no runtime spawn tasks on one that has, as fast as they can.
 pub(crate) fn storm(job: &Job) -> Cost {
     let there = dispatcher(vec![cores()[0]], true);
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
-                        let task = async move { ran.fetch_add(1, Ordering::Relaxed) };
+                        let task = async move { ran.add() };
                         drop(there.dispatch(|| task).expect("it runs"));
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     })
 }
 

@@ -3,6 +3,7 @@
 //! Plain threads, and rings that are told by hand what to do next. What needs a scheduler of tasks
 //! has no floor, and is not here.
 
+mod cancelling;
 mod computing;
 mod files;
 mod hops;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ("spawn-blocking-asleep", Counted(threads::park)),
         ("cold-start", Counted(hops::cold_start)),
         ("idle", Counted(threads::idle)),
+        ("cancel", Counted(cancelling::cancel)),
         ("read", Counted(files::read)),
         ("copy", Counted(files::copy)),
         ("fan", Counted(computing::fan)),

@@ -7,7 +7,6 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_channel::mpsc;
@@ -18,6 +17,7 @@ use glommio::{Task, executor as current};
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::hops::{Spawning, run_with_second, spawn_all};
@@ -70,6 +70,8 @@ async fn sum(tasks: Vec<Task<u64>>) -> u64 {
 
 /// Tasks that are cancelled while they wait for a byte.
 const READERS: usize = 1_000;
+/// So long they wait before they are cancelled: every kernel knows of all of them by then.
+const WAITING: Duration = Duration::from_millis(2);
 
 /// Cancels tasks that each wait for a byte of a connection of their own. The connections must not
 /// have lost anything by that.
@@ -81,8 +83,7 @@ pub(crate) fn cancel(job: &Job) -> Cost {
         let streams: Vec<_> = ours.into_iter().map(wrap).collect();
         let cost = repeat(1, count, async || {
             let readers: Vec<_> = streams.iter().cloned().map(reader).collect();
-            // All of them have begun once this task has its turn again.
-            current().yield_now().await;
+            sleep(WAITING).await;
             for reader in readers {
                 assert_eq!(reader.cancel().await, None, "nothing was there to read");
             }
@@ -122,25 +123,22 @@ const TASKS_A_THREAD: u64 = 5_000;
 pub(crate) fn storm(job: &Job) -> Cost {
     let (spawnings, receiver) = mpsc::unbounded::<Spawning>();
     let there = executor(0).spawn(|| spawn_all(receiver));
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     let cost = repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
-                        let task = async move { ran.fetch_add(1, Ordering::Relaxed) };
+                        let task = async move { ran.add() };
                         let spawning = || drop(glommio::spawn_local(task).detach());
                         spawnings.unbounded_send(Box::new(spawning)).expect("it runs");
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     });
     drop(spawnings);
     there.expect("io_uring works here").join().expect("it ends with the channel");

@@ -3,7 +3,6 @@
 use std::future::pending;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use monoio::BufResult;
@@ -14,6 +13,7 @@ use monoio::time::sleep;
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::threads::{OtherThread, run, yield_now};
@@ -63,6 +63,8 @@ async fn sum(tasks: Vec<JoinHandle<u64>>) -> u64 {
 
 /// Tasks that are cancelled while they wait for a byte.
 const READERS: usize = 1_000;
+/// So long they wait before they are cancelled: every kernel knows of all of them by then.
+const WAITING: Duration = Duration::from_millis(2);
 
 /// Cancels tasks that each wait for a byte of a connection of their own. The connections must not
 /// have lost anything by that.
@@ -91,8 +93,7 @@ async fn cancel_all(streams: &mut Vec<UnixStream>) {
     let canceller = Canceller::new();
     let spawn = |stream| monoio::spawn(reader(stream, canceller.handle()));
     let readers: Vec<_> = streams.drain(..).map(spawn).collect();
-    // All of them have begun once this task has its turn again.
-    yield_now().await;
+    sleep(WAITING).await;
     canceller.cancel();
     for reader in readers {
         let (stream, (read, _)) = reader.await;
@@ -118,25 +119,22 @@ const TASKS_A_THREAD: u64 = 5_000;
 /// Two threads without a runtime spawn tasks on one that has one, as fast as they can.
 pub(crate) fn storm(job: &Job) -> Cost {
     let there = OtherThread::start(0);
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
                         there.spawn_detached(async move {
-                            ran.fetch_add(1, Ordering::Relaxed);
+                            ran.add();
                         });
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     })
 }
 

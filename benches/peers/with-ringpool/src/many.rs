@@ -2,7 +2,6 @@
 
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringpool::Task;
@@ -11,6 +10,7 @@ use ringpool::time::sleep;
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::{ASLEEP, AWAKE, pool};
@@ -47,6 +47,8 @@ async fn sum(tasks: Vec<Task<u64>>) -> u64 {
 
 /// Tasks that are cancelled while they wait for a byte.
 const READERS: usize = 1_000;
+/// So long they wait before they are cancelled: every kernel knows of all of them by then.
+const WAITING: Duration = Duration::from_millis(2);
 
 /// Cancels tasks that each wait for a byte of a connection of their own. The connections must not
 /// have lost anything by that.
@@ -59,8 +61,7 @@ pub(crate) fn cancel(job: &Job) -> Cost {
         let read_from = streams.clone();
         let cost = repeat(1, job.count, async move || {
             let readers: Vec<_> = read_from.iter().cloned().map(reader).collect();
-            // All of them have begun once this task has its turn again.
-            ringpool::yield_now().await;
+            sleep(WAITING).await;
             for reader in readers {
                 assert_eq!(reader.cancel().await, None, "nothing was there to read");
             }
@@ -89,23 +90,20 @@ const TASKS_A_THREAD: u64 = 5_000;
 pub(crate) fn storm(job: &Job) -> Cost {
     let pool = pool(1, AWAKE);
     let ring = pool.runtime(0);
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
-                        ring.spawn(async move { ran.fetch_add(1, Ordering::Relaxed) }).detach();
+                        ring.spawn(async move { ran.add() }).detach();
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     })
 }
 

@@ -1,13 +1,13 @@
 //! Many tasks at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use spargio::{JoinHandle, RuntimeHandle, sleep};
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::local::shard;
@@ -59,25 +59,22 @@ const TASKS_A_THREAD: u64 = 5_000;
 pub(crate) fn storm(job: &Job) -> Cost {
     let runtime = runtime(1, AWAKE, RING_ENTRIES);
     let handle = runtime.handle();
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
-                        let task = async move { ran.fetch_add(1, Ordering::Relaxed) };
+                        let task = async move { ran.add() };
                         // It goes on without its handle.
                         drop(handle.spawn_pinned(0, task).expect("the shard runs"));
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     })
 }
 

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use workload::compute::{EVEN, Load, SHORT};
 use workload::program::resident;
 use workload::rounds::{repeat, repeat_calls};
+use workload::tally::Tally;
 use workload::{Cost, Job, Stopwatch};
 
 use crate::Threads;
@@ -50,6 +51,8 @@ async fn sum(tasks: Vec<JoinHandle<u64>>) -> u64 {
 
 /// Tasks that are cancelled while they wait for a byte.
 const READERS: u64 = 1_000;
+/// So long they wait before they are cancelled: every kernel knows of all of them by then.
+const WAITING: Duration = Duration::from_millis(2);
 
 /// Cancels tasks that each wait for a byte of a connection of their own. The connections must not
 /// have lost anything by that.
@@ -85,6 +88,7 @@ async fn cancel_all(streams: &[Arc<UnixStream>], begun: &Arc<AtomicU64>) {
     while begun.load(Ordering::Relaxed) < READERS {
         yield_now().await;
     }
+    sleep(WAITING).await;
     // First all are told and then awaited, as a `JoinSet` does it.
     readers.iter().for_each(JoinHandle::abort);
     for reader in readers {
@@ -120,23 +124,20 @@ const TASKS_A_THREAD: u64 = 5_000;
 pub fn storm<T: Threads>(job: &Job) -> Cost {
     let threads = T::start(1);
     let there = threads.handle(0);
-    let ran = Arc::new(AtomicU64::new(0));
-    let mut expected = 0;
+    let ran = Arc::new(Tally::new());
     repeat_calls(1, job.count, || {
+        ran.expect(THREADS * TASKS_A_THREAD);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..TASKS_A_THREAD {
                         let ran = ran.clone();
-                        there.spawn(async move { ran.fetch_add(1, Ordering::Relaxed) });
+                        there.spawn(async move { ran.add() });
                     }
                 });
             }
         });
-        expected += THREADS * TASKS_A_THREAD;
-        while ran.load(Ordering::Relaxed) < expected {
-            std::thread::yield_now();
-        }
+        ran.wait();
     })
 }
 

@@ -19,6 +19,7 @@ pub mod processors;
 pub mod program;
 pub mod rounds;
 mod syscalls;
+pub mod tally;
 
 pub use cost::{Cost, Stopwatch};
 pub use job::Job;
