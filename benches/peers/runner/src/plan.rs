@@ -115,11 +115,11 @@ macro_rules! row {
 }
 
 macro_rules! echo_row {
-    ($name:literal, $client:expr, $connections:literal, $size:expr, $compared:expr, $remark:literal) => {
+    ($name:literal, $client:expr, $count:literal, $size:expr, $compared:expr, $remark:literal) => {
         Row {
             name: $name,
             ways: ECHO,
-            work: served($client, $connections, $size),
+            work: served($client, $count, $size),
             compared: $compared,
             remark: $remark,
         }
@@ -127,6 +127,9 @@ macro_rules! echo_row {
 }
 
 const KIB: usize = 1024;
+
+/// The row that says what a runtime costs that does nothing.
+pub(crate) const IDLE: &str = "idle with two threads, 500 ms";
 
 /// All rows, as the tables have them.
 pub(crate) const ROWS: &[Row] = &[
@@ -207,8 +210,8 @@ pub(crate) const ROWS: &[Row] = &[
         ways: &[way!("cancel")],
         work: counted(1_000),
         compared: &[Figure::Cpu],
-        remark: "Spawned, waiting in a read of a connection of its own, cancelled 2 ms later (which \
-                 is in the time), awaited. Afterwards the connections still have every byte. \
+        remark: "Spawned, waiting in a read of a connection of its own, cancelled 2 ms later \
+                 (which is in the time), awaited. Afterwards the connections still have every byte. \
                  Ringpool returns when the kernel has nothing of the task any more, as the floor \
                  does; in glommio and tokio the kernel goes on to watch the connection, and compio \
                  does not wait for it.",
@@ -292,7 +295,7 @@ pub(crate) const ROWS: &[Row] = &[
         remark: "",
     },
     Row {
-        name: "idle with two threads, 500 ms",
+        name: IDLE,
         ways: &[way!("idle")],
         work: Work::Counted(Counted { operations: 1, depth: 1, how_long: HowLong::Iterations(1) }),
         compared: &[Figure::Cpu],

@@ -4,7 +4,7 @@ use crate::growth::{self, Growth};
 use crate::plan::Figure;
 use crate::programs::Contender;
 use crate::statistics::{Spread, Turns};
-use crate::{Measured, Setting, machine, table};
+use crate::{Measured, Setting, machine, plan, table};
 
 const INTRODUCTION: &str = "\
 # Side by side
@@ -18,13 +18,13 @@ and the most in brackets.
 - **Time** and **CPU** are those of one operation; CPU is that of all threads of the process. Where
   a server is asked, its client is another process, on the second processor, that waits awake and
   compares all bytes; CPU is the server's alone.
-- **System calls** and **allocations** of one operation come from a turn of their own, of whose times
-  nothing is used.
+- **System calls** and **allocations** of one operation come from a turn of their own, of whose
+  times nothing is used.
 - All have the same numbers of threads, pinned to the same processors, the same buffer sizes, and no
   work that others have not. Each is used as its authors advise for speed; what stands in for
   something that a runtime does not have is said in its program.
 - *bare floor* is no runtime: what the kernel and the processors need by themselves.
-- A peer that is ahead by less than 2 % is level: that is what two runs of the same program differ by.
+- A peer that is ahead by less than 2 % is level: two runs of one program differ by as much.
 ";
 
 /// Everything that was measured.
@@ -37,17 +37,18 @@ pub(crate) fn write(
     let mut text = format!("{INTRODUCTION}\n{}", machine::describe(load_before));
     let (turns, turn_ms) = (setting.effort.turns, setting.effort.turn.as_millis());
     text.push_str(&format!("- Turns: {turns} of each contender, about {turn_ms} ms each\n\n"));
-    text.push_str(&overview(measured));
+    let idle = Idle::of(measured);
+    text.push_str(&overview(measured, &idle));
     for growth in grown {
         text.push_str(&growth::write(growth));
     }
     text.push_str("## Row by row\n\n");
-    measured.iter().for_each(|one| text.push_str(&details(one)));
+    measured.iter().for_each(|one| text.push_str(&details(one, &idle)));
     text
 }
 
 /// A line for each thing that is compared.
-fn overview(measured: &[Measured]) -> String {
+fn overview(measured: &[Measured], idle: &Idle) -> String {
     let mut text = String::from("## Ringpool and the best of the others\n\n");
     let names =
         ["work", "", "ringpool", "best peer", "peer ÷ ringpool", "ringpool ÷ floor", "standing"];
@@ -58,7 +59,7 @@ fn overview(measured: &[Measured]) -> String {
             let Some(comparison) = Comparison::of(one, figure) else { continue };
             all += 1;
             ahead += usize::from(comparison.standing() == "ahead");
-            text.push_str(&comparison.line(one.row.name));
+            text.push_str(&comparison.line(one.row.name, idle));
         }
     }
     text.push_str(&format!("\nAhead in {ahead} of {all}.\n\n"));
@@ -69,7 +70,7 @@ fn overview(measured: &[Measured]) -> String {
 struct Comparison {
     figure: Figure,
     ringpool: f64,
-    peer: Option<(String, f64)>,
+    peer: Option<(Contender, f64)>,
     floor: Option<f64>,
 }
 
@@ -78,7 +79,7 @@ impl Comparison {
         let median = |turns: &Turns| Some(Spread::of(figure.of(turns))?.median);
         let best = |is_meant: &dyn Fn(&Contender) -> bool| {
             let meant = measured.of.iter().filter(|(contender, _)| is_meant(contender));
-            let medians = meant.filter_map(|(one, turns)| Some((one.name.clone(), median(turns)?)));
+            let medians = meant.filter_map(|(one, turns)| Some((one.clone(), median(turns)?)));
             medians.min_by(|one, other| one.1.total_cmp(&other.1))
         };
         Some(Self {
@@ -102,10 +103,18 @@ impl Comparison {
         }
     }
 
-    fn line(&self, row: &str) -> String {
+    fn line(&self, row: &str, idle: &Idle) -> String {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
         let value = |value| table::value(self.figure, value);
-        let peer = self.peer.as_ref().map(|(name, median)| format!("{} ({name})", value(*median)));
+        let peer = self.peer.as_ref().map(|(peer, median)| {
+            let (name, median) = (&peer.name, value(*median));
+            match idle.processors(peer) {
+                Some(processors) if processors > NOTEWORTHY => {
+                    format!("{median} ({name}; idle, it takes {processors:.2} processors)")
+                }
+                _ => format!("{median} ({name})"),
+            }
+        });
         table::line(&[
             row.to_owned(),
             self.figure.name().to_owned(),
@@ -118,8 +127,28 @@ impl Comparison {
     }
 }
 
+/// A runtime that takes more processors than this while it has nothing to do has it said.
+const NOTEWORTHY: f64 = 0.02;
+
+/// What each program takes while it has nothing to do.
+struct Idle<'a>(Option<&'a Measured>);
+
+impl<'a> Idle<'a> {
+    fn of(measured: &'a [Measured]) -> Self {
+        Self(measured.iter().find(|one| one.row.name == plan::IDLE))
+    }
+
+    /// In processors; `None` if it was not measured.
+    fn processors(&self, contender: &Contender) -> Option<f64> {
+        let is_same = |one: &Contender| one.program.name == contender.program.name;
+        let (_, turns) = self.0?.of.iter().find(|(one, _)| is_same(one))?;
+        let of_both = (Spread::of(&turns.cpu_ns)?, Spread::of(&turns.wall_ns)?);
+        Some(of_both.0.median / of_both.1.median)
+    }
+}
+
 /// The table of one row, with every contender.
-fn details(measured: &Measured) -> String {
+fn details(measured: &Measured, idle: &Idle) -> String {
     let row = measured.row;
     let all = [Figure::Wall, Figure::Cpu, Figure::P50, Figure::P99, Figure::Bytes];
     let has = |figure: &Figure| measured.of.iter().any(|(_, turns)| !figure.of(turns).is_empty());
@@ -129,6 +158,11 @@ fn details(measured: &Measured) -> String {
     let counts = measured.of.iter().any(|(_, turns)| turns.syscalls.is_some());
     if counts {
         names.extend(["system calls", "allocations"]);
+    }
+    // Who waits awake has paid for it before.
+    let has_idle = idle.0.is_some() && row.name != plan::IDLE;
+    if has_idle {
+        names.push("processors while idle");
     }
     let mut text = format!("### {}\n\n", row.name);
     if !row.remark.is_empty() {
@@ -141,6 +175,10 @@ fn details(measured: &Measured) -> String {
         if counts {
             let count = |count: Option<f64>| count.map_or("–".to_owned(), table::number);
             cells.extend([count(turns.syscalls), count(turns.allocations)]);
+        }
+        if has_idle {
+            let processors = idle.processors(contender);
+            cells.push(processors.map_or("–".to_owned(), |share| format!("{share:.4}")));
         }
         text.push_str(&table::line(&cells));
     }

@@ -15,24 +15,28 @@ static ALLOCATOR: Counted = Counted;
 
 // SAFETY: all is the system's.
 unsafe impl GlobalAlloc for Counted {
+    // SAFETY: the caller's promises are passed on.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: the caller's promises are passed on.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
+    // SAFETY: the caller's promises are passed on.
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count();
         // SAFETY: the caller's promise.
         unsafe { System.realloc(memory, layout, new_size) }
     }
 
+    // SAFETY: the caller's promises are passed on.
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(memory, layout) }
