@@ -211,7 +211,7 @@ pub(crate) const ROWS: &[Row] = &[
         work: counted(1_000),
         compared: &[Figure::Cpu],
         remark: "Spawned, waiting in a read of a connection of its own, cancelled 2 ms later \
-                 (which is in the time), awaited. Afterwards the connections still have every byte. \
+                 (which is in the time), awaited. Afterwards every byte is still there. \
                  Ringpool returns when the kernel has nothing of the task any more, as the floor \
                  does; in glommio and tokio the kernel goes on to watch the connection, and compio \
                  does not wait for it.",

@@ -1,5 +1,5 @@
-//! The workloads on tokio, with the workers of one runtime, of which nobody chooses the one that runs
-//! a task.
+//! The workloads on tokio, with the workers of one runtime, of which nobody chooses the one that
+//! runs a task.
 
 use std::process::ExitCode;
 
