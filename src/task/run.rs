@@ -61,6 +61,23 @@ pub(super) unsafe fn wake_here(task: NonNull<Header>) {
     }
 }
 
+/// As [`wake_here`], by who knows the ring.
+///
+/// # Safety
+///
+/// The task lives here, is not complete, and the caller keeps it.
+#[inline]
+pub(super) unsafe fn wake_known(local: &Local, task: NonNull<Header>) {
+    // SAFETY: the caller keeps it.
+    let home = &unsafe { task.as_ref() }.home;
+    if home.running.get() {
+        home.woken.set(true);
+    } else {
+        // SAFETY: it lives here.
+        unsafe { enqueue(local, task) };
+    }
+}
+
 /// Runs the first task of the ready queue; says whether there was one.
 pub(crate) fn run_next(local: &Local) -> bool {
     if local.ready.gives() {
@@ -188,7 +205,7 @@ unsafe fn finish(local: &Local, task: NonNull<Header>) {
     // SAFETY: nobody else completes it; from here on the task may be gone.
     unsafe { publish(task, references) };
     if let Some(waker) = join_waker {
-        wake(waker);
+        waker::wake_from(local, waker);
     }
 }
 
