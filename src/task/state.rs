@@ -225,7 +225,7 @@ impl JoinWord {
             }
             // Ordering: Release, partner of the Acquire in `snapshot`: the output is seen with the
             // bit. Acquire, partner of the Release in `register`: the slot is seen with its bit.
-            match self.word.compare_exchange(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.word.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return then,
                 Err(other) => now = other,
             }
