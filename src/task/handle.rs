@@ -262,7 +262,7 @@ impl<T> Future for Task<T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.watch(cx.waker()) {
+        if self.is_finished() || self.watch(cx.waker()) {
             return Poll::Ready(self.take_output());
         }
         noted(Awaited::Task, Poll::Pending)

@@ -88,13 +88,13 @@ impl Drop for Origin {
     fn drop(&mut self) {
         if let Some(named) = self.untagged() {
             // SAFETY: the box was leaked for this value, which nobody uses any more.
-            forget(unsafe { Box::from_raw(named.as_ptr()) });
+            forget(*unsafe { Box::from_raw(named.as_ptr()) });
         }
     }
 }
 
 #[cold]
-fn forget(named: Box<Named>) {
+fn forget(named: Named) {
     let kept = unpoisoned(NAMES.lock()).remove(&named.id);
     drop(kept);
 }
