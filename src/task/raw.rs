@@ -195,6 +195,7 @@ unsafe fn cancel<W, T>(task: NonNull<Header>) {
 }
 
 /// Drops the work in place and stores the output; a panic in that drop becomes the output.
+#[inline]
 fn settle<W, T>(stage: &mut Stage<W, T>, output: Result<T, TaskError>) {
     let stage: *mut Stage<W, T> = stage;
     let dropped = catch_unwind(AssertUnwindSafe(|| {

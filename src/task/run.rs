@@ -26,6 +26,7 @@ pub(super) unsafe fn adopt(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The task lives here.
+#[inline(always)]
 unsafe fn enqueue(local: &Local, task: NonNull<Header>) {
     // SAFETY: the caller's promise.
     let header = unsafe { task.as_ref() };
@@ -191,6 +192,7 @@ pub(super) unsafe fn orphan_returned(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The task lives here, its future is gone and its output stored.
+#[inline]
 unsafe fn finish(local: &Local, task: NonNull<Header>) {
     // SAFETY: a live task stays, and until `complete` below it is one.
     let header = unsafe { task.as_ref() };
@@ -214,6 +216,7 @@ unsafe fn finish(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The output is stored, and the caller alone completes the task; it has no reference afterwards.
+#[inline]
 pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
     // SAFETY: not complete, so not freed.
     let header = unsafe { task.as_ref() };
@@ -236,6 +239,7 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
     release(task, header);
 }
 
+#[inline]
 fn release(task: NonNull<Header>, header: &Header) {
     if header.join.release() == Release::Free {
         // SAFETY: we were told to.

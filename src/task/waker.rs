@@ -46,7 +46,7 @@ pub(crate) fn clone_of(waker: &Waker) -> Waker {
 
 /// Wakes on the thread of a ring, of which nothing is borrowed. Most wakers are those of tasks that
 /// live there: for them nobody needs to be asked who they are, and no user code runs.
-#[inline]
+#[inline(always)]
 pub(crate) fn wake_from(local: &Local, waker: Waker) {
     if !is_ours(&waker) {
         return wakes::wake(waker);
