@@ -1,68 +1,209 @@
 //! Recycled memory for tasks and operations.
 //!
-//! Each thread keeps a short free list for every size class. A block always comes from, and may
-//! always go back to, the global allocator with its class's layout, so it does not matter which
-//! thread frees it: a block made on one ring and freed on another just joins the other's list.
-//! Lists are bounded, so memory that only flows one way ends up in the allocator again.
+//! Each thread keeps a few free blocks of every size class, so that most of what is made and freed
+//! passes no lock and not the allocator. What a thread has more than that it leaves in the
+//! **depot**, a batch at a time, where every thread that has none left finds it: a thread that only
+//! makes tasks, for a ring that frees them, gets the memory back that way. A block always comes
+//! from, and may always go back to, the global allocator with its class's layout, so it does not
+//! matter which thread frees it. The depot is bounded; beyond that memory goes back to the
+//! allocator, as all of it does when a thread or a ring ends.
+//!
+//! Nobody waits for the depot: who finds it occupied goes to the allocator.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
+use std::sync::{Mutex, TryLockError};
 
-/// Blocks are a multiple of this, and aligned to it: one cache line, so that two blocks never share
-/// one, and the low bits of every address are free for tags.
-pub(crate) const BLOCK_ALIGN: usize = 64;
-const CLASS_COUNT: usize = 16;
-/// Memory of a class that one thread keeps: 21,845 tasks of the usual size. A burst beyond that
-/// goes through the allocator, which takes three times as long and page faults.
-const KEPT_BYTES_PER_CLASS: usize = 4 << 20;
+/// What every allocator aligns to without being asked. To ask for more, such as a cache line, costs
+/// the usual allocators about 64 bytes a block, and several times as long.
+const BLOCK_ALIGN: usize = 2 * size_of::<usize>();
+/// Classes are so many bytes apart.
+const CLASS_STEP: usize = 32;
+/// What the usual allocators keep beside a block: with it a block fills its class.
+const OF_THE_ALLOCATOR: usize = size_of::<usize>();
+const CLASS_COUNT: usize = 32;
+/// Blocks that are passed on together.
+const BATCH: u32 = 64;
+/// What lies in the depot at most: 170,000 tasks of the usual size. A burst beyond that goes
+/// through the allocator, which takes longer, and page faults.
+const DEPOT_BYTES: usize = 32 << 20;
 
+/// A block that nobody uses.
 struct FreeBlock {
     next: Option<NonNull<FreeBlock>>,
+    /// Of the first block of a batch in the depot: the next batch.
+    next_batch: Option<NonNull<FreeBlock>>,
 }
 
+/// Free blocks of one class.
 #[derive(Clone, Copy)]
 struct FreeList {
     first: Option<NonNull<FreeBlock>>,
     length: u32,
 }
 
-struct FreeLists([FreeList; CLASS_COUNT]);
+impl FreeList {
+    const EMPTY: Self = Self { first: None, length: 0 };
+
+    #[inline]
+    fn pop(&mut self) -> Option<NonNull<u8>> {
+        let block = self.first?;
+        // SAFETY: blocks in the list are ours and hold a `FreeBlock`.
+        self.first = unsafe { block.as_ref() }.next;
+        self.length -= 1;
+        Some(block.cast())
+    }
+
+    /// # Safety
+    ///
+    /// The block is the caller's, large enough for a `FreeBlock`, and of the list's class.
+    #[inline]
+    unsafe fn push(&mut self, block: NonNull<u8>) {
+        let block = block.cast::<FreeBlock>();
+        // SAFETY: the caller's promise; the alignment is that of all blocks.
+        unsafe { block.write(FreeBlock { next: self.first, next_batch: None }) };
+        self.first = Some(block);
+        self.length += 1;
+    }
+
+    /// Gives all of it back to the allocator.
+    fn free(&mut self, class: usize) {
+        while let Some(block) = self.pop() {
+            // SAFETY: every block of a class was allocated with the class's layout.
+            unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+        }
+    }
+}
+
+/// What a thread keeps of one class: two lists, so that one that takes and gives in turns goes to
+/// the depot once in [`BATCH`] times at most.
+#[derive(Clone, Copy)]
+struct Kept {
+    list: FreeList,
+    /// Empty, or a whole batch.
+    spare: FreeList,
+}
+
+impl Kept {
+    /// A block, when the list has none.
+    #[cold]
+    fn take_more(&mut self, class: usize) -> Option<NonNull<u8>> {
+        self.list = match self.spare.first {
+            Some(_) => std::mem::replace(&mut self.spare, FreeList::EMPTY),
+            None => Depot::take(class)?,
+        };
+        self.list.pop()
+    }
+
+    /// Empties the list when it is full.
+    #[cold]
+    fn make_room(&mut self, class: usize) {
+        if self.spare.first.is_some() {
+            Depot::give(class, self.spare);
+        }
+        self.spare = std::mem::replace(&mut self.list, FreeList::EMPTY);
+    }
+}
+
+struct FreeLists([Kept; CLASS_COUNT]);
 
 impl Drop for FreeLists {
     fn drop(&mut self) {
-        for (class, list) in self.0.iter_mut().enumerate() {
-            while let Some(block) = list.first {
-                // SAFETY: blocks in the list are ours and hold a `FreeBlock`.
-                list.first = unsafe { block.as_ref() }.next;
-                // SAFETY: every block of a class was allocated with the class's layout.
-                unsafe { dealloc(block.as_ptr().cast(), class_layout(class)) };
-            }
+        for (class, kept) in self.0.iter_mut().enumerate() {
+            kept.list.free(class);
+            kept.spare.free(class);
         }
     }
 }
 
 thread_local! {
     static FREE: UnsafeCell<FreeLists> = const {
-        UnsafeCell::new(FreeLists([FreeList { first: None, length: 0 }; CLASS_COUNT]))
+        let none = Kept { list: FreeList::EMPTY, spare: FreeList::EMPTY };
+        UnsafeCell::new(FreeLists([none; CLASS_COUNT]))
     };
 }
 
+/// Whole batches that threads have left for others.
+struct Depot {
+    batches: [Option<NonNull<FreeBlock>>; CLASS_COUNT],
+    bytes: usize,
+}
+
+// SAFETY: its blocks are nobody's but its own.
+unsafe impl Send for Depot {}
+
+static DEPOT: Mutex<Depot> = Mutex::new(Depot { batches: [None; CLASS_COUNT], bytes: 0 });
+
+impl Depot {
+    /// Does something with the depot, unless somebody else is at it.
+    fn with<R>(work: impl FnOnce(&mut Self) -> R) -> Option<R> {
+        match DEPOT.try_lock() {
+            Ok(mut depot) => Some(work(&mut depot)),
+            Err(TryLockError::Poisoned(depot)) => Some(work(&mut depot.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn take(class: usize) -> Option<FreeList> {
+        Self::with(|depot| depot.pop(class)).flatten()
+    }
+
+    fn pop(&mut self, class: usize) -> Option<FreeList> {
+        let first = self.batches[class]?;
+        // SAFETY: blocks in the depot are its own and hold a `FreeBlock`.
+        self.batches[class] = unsafe { first.as_ref() }.next_batch;
+        self.bytes -= batch_bytes(class);
+        Some(FreeList { first: Some(first), length: BATCH })
+    }
+
+    /// Takes in a whole batch.
+    fn give(class: usize, mut batch: FreeList) {
+        if Self::with(|depot| depot.push(class, batch)) != Some(true) {
+            batch.free(class);
+        }
+    }
+
+    /// Takes in a batch, if there is room.
+    fn push(&mut self, class: usize, batch: FreeList) -> bool {
+        let Some(mut first) = batch.first else { return true };
+        if self.bytes + batch_bytes(class) > DEPOT_BYTES {
+            return false;
+        }
+        // SAFETY: the batch was given to us, and its blocks hold a `FreeBlock`.
+        unsafe { first.as_mut() }.next_batch = self.batches[class].replace(first);
+        self.bytes += batch_bytes(class);
+        true
+    }
+}
+
+const fn batch_bytes(class: usize) -> usize {
+    class_layout(class).size() * BATCH as usize
+}
+
+/// Gives what lies in the depot back to the allocator.
+pub(crate) fn empty_depot() {
+    for class in 0..CLASS_COUNT {
+        while let Some(mut batch) = Depot::take(class) {
+            batch.free(class);
+        }
+    }
+}
+
 /// The class a layout belongs to, or `None` if it is too large or too strictly aligned.
-///
-/// There is a class for every number of cache lines up to 16.
 #[inline]
 const fn class_of(layout: Layout) -> Option<usize> {
-    let blocks = layout.size().div_ceil(BLOCK_ALIGN);
+    let steps = (layout.size() + OF_THE_ALLOCATOR).div_ceil(CLASS_STEP);
     // AddressSanitizer sees a use after free only if blocks really are freed.
-    if cfg!(ringpool_asan) || blocks > CLASS_COUNT || blocks == 0 || layout.align() > BLOCK_ALIGN {
+    if cfg!(ringpool_asan) || steps > CLASS_COUNT || layout.align() > BLOCK_ALIGN {
         return None;
     }
-    Some(blocks - 1)
+    Some(steps - 1)
 }
 
 const fn class_layout(class: usize) -> Layout {
-    match Layout::from_size_align((class + 1) * BLOCK_ALIGN, BLOCK_ALIGN) {
+    let size = (class + 1) * CLASS_STEP - OF_THE_ALLOCATOR;
+    match Layout::from_size_align(size, BLOCK_ALIGN) {
         Ok(layout) => layout,
         Err(_) => unreachable!(),
     }
@@ -86,13 +227,10 @@ fn from_allocator(layout: Layout) -> NonNull<u8> {
 pub(crate) fn take(layout: Layout) -> NonNull<u8> {
     let Some(class) = class_of(layout) else { return from_allocator(plain_layout(layout)) };
     let kept = FREE.try_with(|free| {
-        // SAFETY: thread-local, and neither function here calls out while it is borrowed.
-        let list = unsafe { &mut (&mut *free.get()).0[class] };
-        let block = list.first?;
-        // SAFETY: blocks in the list are ours and hold a `FreeBlock`.
-        list.first = unsafe { block.as_ref() }.next;
-        list.length -= 1;
-        Some(block.cast())
+        // SAFETY: thread-local, and no function here calls out to who might come back while it is
+        // borrowed.
+        let kept = unsafe { &mut (&mut *free.get()).0[class] };
+        kept.list.pop().or_else(|| kept.take_more(class))
     });
     kept.ok().flatten().unwrap_or_else(|| from_allocator(class_layout(class)))
 }
@@ -109,19 +247,15 @@ pub(crate) unsafe fn give(block: NonNull<u8>, layout: Layout) {
         return unsafe { dealloc(block.as_ptr(), plain_layout(layout)) };
     };
     let kept = FREE.try_with(|free| {
-        // SAFETY: thread-local, and neither function here calls out while it is borrowed.
-        let list = unsafe { &mut (&mut *free.get()).0[class] };
-        if list.length as usize >= KEPT_BYTES_PER_CLASS / class_layout(class).size() {
-            return false;
+        // SAFETY: as in `take`.
+        let kept = unsafe { &mut (&mut *free.get()).0[class] };
+        if kept.list.length == BATCH {
+            kept.make_room(class);
         }
-        let block = block.cast::<FreeBlock>();
-        // SAFETY: the block is ours, large enough and aligned.
-        unsafe { block.write(FreeBlock { next: list.first }) };
-        list.first = Some(block);
-        list.length += 1;
-        true
+        // SAFETY: the block is ours now, and of this class.
+        unsafe { kept.list.push(block) };
     });
-    if kept != Ok(true) {
+    if kept.is_err() {
         // SAFETY: every block of a class was allocated with the class's layout.
         unsafe { dealloc(block.as_ptr(), class_layout(class)) };
     }
@@ -148,10 +282,10 @@ mod tests {
 
     #[test]
     fn large_and_strictly_aligned_blocks_work_too() {
-        for (size, align) in [(1, 1), (64, 64), (1024, 8), (1025, 8), (100_000, 16), (256, 4096)] {
+        for (size, align) in [(1, 1), (64, 64), (1016, 8), (1017, 8), (100_000, 16), (256, 4096)] {
             let layout = Layout::from_size_align(size, align).unwrap();
             let block = take(layout);
-            assert_eq!(block.as_ptr() as usize % align.max(BLOCK_ALIGN), 0);
+            assert_eq!(block.as_ptr() as usize % align.max(BLOCK_ALIGN), 0, "{layout:?}");
             // SAFETY: the block is `size` bytes and ours.
             unsafe { block.write_bytes(0xa5, size) };
             // SAFETY: taken above with the same layout.
@@ -173,5 +307,29 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn the_depot_gives_what_it_was_given_and_no_more_than_it_may() {
+        let class = CLASS_COUNT - 1;
+        let mut depot = Depot { batches: [None; CLASS_COUNT], bytes: 0 };
+        assert!(depot.pop(class).is_none());
+        let mut lists = [FreeList::EMPTY; 2];
+        for list in &mut lists {
+            for _ in 0..BATCH {
+                // SAFETY: just allocated, with the class's layout.
+                unsafe { list.push(from_allocator(class_layout(class))) };
+            }
+            assert!(depot.push(class, *list));
+        }
+        assert_eq!(depot.bytes, 2 * batch_bytes(class));
+        for expected in lists.iter().rev() {
+            let mut batch = depot.pop(class).unwrap();
+            assert_eq!((batch.first, batch.length), (expected.first, BATCH));
+            batch.free(class);
+        }
+        assert!(depot.pop(class).is_none());
+        depot.bytes = DEPOT_BYTES;
+        assert!(!depot.push(class, lists[0]));
     }
 }

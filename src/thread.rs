@@ -13,6 +13,7 @@ use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
 use crate::dump::Looks;
 use crate::foreign::shielded;
+use crate::recycle;
 use crate::ring::{Features, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::shutdown;
@@ -51,6 +52,8 @@ pub(crate) fn start(shared: Arc<Shared>, options: ThreadOptions) -> io::Result<J
         let _guard = AbortOnPanic;
         live(&shared, &options);
         drop(shared);
+        // What its tasks and operations were made of; other rings make do without.
+        recycle::empty_depot();
         drop(options.presence);
     })
 }

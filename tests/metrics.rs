@@ -277,7 +277,7 @@ fn a_sleeping_ring_is_rung_once_and_one_that_is_awake_never() {
 fn long_polls_are_seen_although_few_polls_are_timed() {
     let _limit = limit();
     let pool = Pool::new(1);
-    let long = Duration::from_millis(20);
+    let long = Duration::from_millis(4);
     pool.block_on(async {
         let before = own().poll_times;
         let polls = own().polls;

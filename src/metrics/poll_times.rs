@@ -14,7 +14,7 @@ const BUCKETS: usize = 24;
 /// The bound of the first bucket is two to this power, in nanoseconds.
 const FIRST_BOUND_LOG2: u32 = 8;
 /// One poll in so many is timed, on average.
-const SAMPLED_ONE_IN: u64 = 64;
+const SAMPLED_ONE_IN: u64 = 256;
 
 /// How long polls of tasks take, by samples: a histogram of those that were timed.
 ///

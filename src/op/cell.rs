@@ -16,6 +16,7 @@ use crate::foreign::shielded;
 use crate::inbox::{Closed, Node};
 use crate::mailbox::Mailbox;
 use crate::task::orphan::Orphan;
+use crate::task::wake_from;
 use crate::wakes::wake;
 
 /// See [`CellVTable::reaped`].
@@ -157,7 +158,7 @@ pub(crate) unsafe fn reaped(
 #[inline]
 unsafe fn act(local: &Local, cell: NonNull<CellHeader>, settled: Settled) {
     match settled {
-        Settled::Wake(Some(waker)) => wake(waker),
+        Settled::Wake(Some(waker)) => wake_from(local, waker),
         Settled::Wake(None) | Settled::NotYet => {}
         // SAFETY: orphaned, so it is ours.
         Settled::Orphaned => unsafe { bury(local, cell) },

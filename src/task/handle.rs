@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::header::Header;
 use super::state::{HandleGone, LastWord, Registered, Release};
+use super::waker::clone_of;
 use super::{TaskError, TaskId, leavings, run, travel};
 use crate::awaiting::{Awaited, noted};
 use crate::context;
@@ -146,7 +147,7 @@ impl<T> Task<T> {
             let previous = header.home.join_waker.take();
             let waker = match previous {
                 Some(previous) if previous.will_wake(waker) => previous,
-                _ => waker.clone(),
+                _ => clone_of(waker),
             };
             // The clone, and the drop of the one before, are the user's code. If that has woken
             // the task, another ring may have taken it.
@@ -261,7 +262,7 @@ impl<T> Future for Task<T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.watch(cx.waker()) {
+        if self.is_finished() || self.watch(cx.waker()) {
             return Poll::Ready(self.take_output());
         }
         noted(Awaited::Task, Poll::Pending)

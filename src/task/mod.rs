@@ -82,3 +82,4 @@ pub use payload::PanicPayload;
 pub(crate) use spawn::{send_new, send_unchecked, spawn_or_end};
 pub use spawn::{spawn, spawn_local, spawn_on};
 pub(crate) use travel::{has_arrived, move_current};
+pub(crate) use waker::{clone_of, wake_from};

@@ -88,11 +88,15 @@ impl Drop for Origin {
     fn drop(&mut self) {
         if let Some(named) = self.untagged() {
             // SAFETY: the box was leaked for this value, which nobody uses any more.
-            let named = unsafe { Box::from_raw(named.as_ptr()) };
-            let kept = unpoisoned(NAMES.lock()).remove(&named.id);
-            drop(kept);
+            forget(*unsafe { Box::from_raw(named.as_ptr()) });
         }
     }
+}
+
+#[cold]
+fn forget(named: Named) {
+    let kept = unpoisoned(NAMES.lock()).remove(&named.id);
+    drop(kept);
 }
 
 #[cfg(test)]

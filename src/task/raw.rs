@@ -195,6 +195,7 @@ unsafe fn cancel<W, T>(task: NonNull<Header>) {
 }
 
 /// Drops the work in place and stores the output; a panic in that drop becomes the output.
+#[inline]
 fn settle<W, T>(stage: &mut Stage<W, T>, output: Result<T, TaskError>) {
     let stage: *mut Stage<W, T> = stage;
     let dropped = catch_unwind(AssertUnwindSafe(|| {
@@ -217,10 +218,13 @@ fn settle<W, T>(stage: &mut Stage<W, T>, output: Result<T, TaskError>) {
 /// See [`VTable::take_output`].
 unsafe fn take_output<W, T>(task: NonNull<Header>, to: *mut ()) {
     // SAFETY: the caller owns the output.
-    let taken = mem::replace(unsafe { stage::<W, T>(task) }, Stage::Taken);
-    let Stage::Output(output) = taken else { panic!("a finished `Task` was polled again") };
-    // SAFETY: `to` points to room for just this type.
-    unsafe { to.cast::<Result<T, TaskError>>().write(output) };
+    let stage = unsafe { stage::<W, T>(task) };
+    let Stage::Output(output) = stage else { panic!("a finished `Task` was polled again") };
+    // SAFETY: `to` points to room for just this type. The output, which is moved there and nowhere
+    // else, is overwritten below without being dropped.
+    unsafe { to.cast::<Result<T, TaskError>>().copy_from_nonoverlapping(output, 1) };
+    // SAFETY: the stage is the caller's, and its old value is gone.
+    unsafe { std::ptr::from_mut(stage).write(Stage::Taken) };
 }
 
 /// # Safety
@@ -239,7 +243,11 @@ unsafe fn output<W, T>(task: NonNull<Header>) -> *const () {
 /// See [`VTable::drop_output`].
 unsafe fn drop_output<W, T>(task: NonNull<Header>) {
     // SAFETY: the caller owns the output.
-    let taken = mem::replace(unsafe { stage::<W, T>(task) }, Stage::Taken);
+    let stage = unsafe { stage::<W, T>(task) };
+    if matches!(stage, Stage::Taken) {
+        return;
+    }
+    let taken = mem::replace(stage, Stage::Taken);
     // SAFETY: the caller has a reference.
     let header = unsafe { task.as_ref() };
     match taken {

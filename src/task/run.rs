@@ -26,6 +26,7 @@ pub(super) unsafe fn adopt(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The task lives here.
+#[inline(always)]
 unsafe fn enqueue(local: &Local, task: NonNull<Header>) {
     // SAFETY: the caller's promise.
     let header = unsafe { task.as_ref() };
@@ -58,6 +59,23 @@ pub(super) unsafe fn wake_here(task: NonNull<Header>) {
                 unsafe { enqueue(local, task) }
             }
         });
+    }
+}
+
+/// As [`wake_here`], by who knows the ring.
+///
+/// # Safety
+///
+/// The task lives here, is not complete, and the caller keeps it.
+#[inline]
+pub(super) unsafe fn wake_known(local: &Local, task: NonNull<Header>) {
+    // SAFETY: the caller keeps it.
+    let home = &unsafe { task.as_ref() }.home;
+    if home.running.get() {
+        home.woken.set(true);
+    } else {
+        // SAFETY: it lives here.
+        unsafe { enqueue(local, task) };
     }
 }
 
@@ -174,6 +192,7 @@ pub(super) unsafe fn orphan_returned(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The task lives here, its future is gone and its output stored.
+#[inline]
 unsafe fn finish(local: &Local, task: NonNull<Header>) {
     // SAFETY: a live task stays, and until `complete` below it is one.
     let header = unsafe { task.as_ref() };
@@ -188,7 +207,7 @@ unsafe fn finish(local: &Local, task: NonNull<Header>) {
     // SAFETY: nobody else completes it; from here on the task may be gone.
     unsafe { publish(task, references) };
     if let Some(waker) = join_waker {
-        wake(waker);
+        waker::wake_from(local, waker);
     }
 }
 
@@ -197,6 +216,7 @@ unsafe fn finish(local: &Local, task: NonNull<Header>) {
 /// # Safety
 ///
 /// The output is stored, and the caller alone completes the task; it has no reference afterwards.
+#[inline]
 pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
     // SAFETY: not complete, so not freed.
     let header = unsafe { task.as_ref() };
@@ -219,6 +239,7 @@ pub(super) unsafe fn publish(task: NonNull<Header>, home_references: i64) {
     release(task, header);
 }
 
+#[inline]
 fn release(task: NonNull<Header>, header: &Header) {
     if header.join.release() == Release::Free {
         // SAFETY: we were told to.

@@ -187,9 +187,11 @@ where
         .unwrap_or_else(|SpawnError(future)| stillborn(birth, future))
 }
 
-/// For [`spawn_here`]: the task may be given to other rings, if these rings do that.
+/// For [`spawn_here`]: the task may be given to other rings, if there are any and these rings do
+/// that.
+#[inline]
 pub(super) fn may_move(local: &Local) -> Mobility {
-    local.shared.balance.mobility()
+    if local.ready.gives() { local.shared.balance.mobility() } else { Mobility::Staying }
 }
 
 /// For [`spawn_here`]: the future need not be `Send`.

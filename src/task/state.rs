@@ -166,6 +166,12 @@ impl JoinWord {
     /// One reference less.
     #[inline]
     pub(crate) fn release(&self) -> Release {
+        let seen = self.snapshot();
+        if Snapshot(seen.0.wrapping_sub(ONE)).unused() {
+            // The caller's is the last reference, so nobody can be changing the word: no locked
+            // instruction needed. The Acquire in `snapshot` saw all the other `release`s.
+            return Release::Free;
+        }
         // Ordering: Release for what the caller did with the task; Acquire for what all others did,
         // since the last one frees it. Partners: all the other `release`s.
         let before = self.word.fetch_sub(ONE, Ordering::AcqRel);
@@ -200,8 +206,7 @@ impl JoinWord {
 
     /// Home: publishes the output, and adds the references it counted itself.
     pub(crate) fn complete(&self, home_references: i64) -> Completed {
-        // Ordering: Relaxed: the CAS below checks the value again, and orders.
-        let mut now = self.word.load(Ordering::Relaxed);
+        let mut now = self.snapshot().0;
         loop {
             let seen = Snapshot(now);
             let (kept, then) = match (seen.has(HANDLE), seen.has(JOIN_WAKER)) {
@@ -211,9 +216,16 @@ impl JoinWord {
             };
             let references = (home_references + kept) as u64;
             let next = now.wrapping_add(references.wrapping_mul(ONE)) | COMPLETE;
+            if Snapshot(next.wrapping_sub(ONE)).unused() {
+                // There is no reference but home's, so nobody can be changing the word, nor look at
+                // it: no locked instruction needed. The Acquire in `snapshot` saw all `release`s.
+                // Ordering: Relaxed: only home reads it from here on.
+                self.word.store(next, Ordering::Relaxed);
+                return then;
+            }
             // Ordering: Release, partner of the Acquire in `snapshot`: the output is seen with the
             // bit. Acquire, partner of the Release in `register`: the slot is seen with its bit.
-            match self.word.compare_exchange(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.word.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return then,
                 Err(other) => now = other,
             }

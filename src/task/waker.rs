@@ -4,13 +4,14 @@
 //! task's word and, for a wake, one push.
 
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::Header;
 use super::state::Release;
 use super::{run, travel};
-use crate::context;
+use crate::context::{self, Local};
+use crate::wakes;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
@@ -25,6 +26,46 @@ pub(super) unsafe fn borrowed(task: NonNull<Header>) -> ManuallyDrop<Waker> {
     // SAFETY: the functions of the vtable keep the waker contract; one reference too few is made
     // good by never dropping it.
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
+}
+
+/// Whether it is the waker of a task.
+#[inline]
+fn is_ours(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &raw const VTABLE)
+}
+
+/// As `waker.clone()`, which is what it is for wakers that are not of a task.
+#[inline]
+pub(crate) fn clone_of(waker: &Waker) -> Waker {
+    if !is_ours(waker) {
+        return waker.clone();
+    }
+    // SAFETY: made here, as its vtable says, and borrowed, so it is valid.
+    unsafe { Waker::from_raw(clone(waker.data())) }
+}
+
+/// Wakes on the thread of a ring, of which nothing is borrowed. Most wakers are those of tasks that
+/// live there: for them nobody needs to be asked who they are, and no user code runs.
+#[inline(always)]
+pub(crate) fn wake_from(local: &Local, waker: Waker) {
+    if !is_ours(&waker) {
+        return wakes::wake(waker);
+    }
+    let data = ManuallyDrop::new(waker).data();
+    // SAFETY: made here, as its vtable says, and its reference is ours now.
+    let (task, header) = unsafe { header(data) };
+    if !header.is_here(local.mailbox) || header.home.complete.get() {
+        // SAFETY: as above; with this the reference is gone.
+        return unsafe { wake(data) };
+    }
+    // SAFETY: it lives here, and the reference keeps it.
+    unsafe { run::wake_known(local, task) };
+    if header.is_here(local.mailbox) {
+        count_at_home(header, -1);
+    } else {
+        // SAFETY: the reference is ours, and is given up here.
+        unsafe { drop_waker(data) };
+    }
 }
 
 /// # Safety

@@ -9,6 +9,7 @@ use crate::completion::Outcome;
 use crate::context::{self, Local};
 use crate::op::cell::{self, CellHeader, CellVTable};
 use crate::recycle;
+use crate::task::clone_of;
 
 /// The memory of a timer.
 #[repr(C)]
@@ -56,7 +57,7 @@ impl Timer {
                 return Err(NotArmed::RingStops);
             }
             // The user's code, before anything is borrowed.
-            let waker = waker.clone();
+            let waker = clone_of(waker);
             let cell = recycle::take(Layout::new::<TimerCell>()).cast::<TimerCell>();
             let header = CellHeader::new(local, &VTABLE, waker);
             // SAFETY: the block is ours, large enough and aligned.
