@@ -22,6 +22,7 @@
 //! Only home calls waiters: it alone knows how many buffers there are for them. The lock is held
 //! only to put wakers in and take them out; they are called and dropped outside of it.
 
+use std::num::NonZeroUsize;
 use std::task::{Poll, Waker};
 
 use crate::line::{self, Key, Line};
@@ -41,12 +42,23 @@ pub(crate) struct Returns {
 
 /// Somebody's place in the line.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<Key>);
+pub(crate) struct Place(
+    /// A key plus one, so that none needs no room of its own.
+    Option<NonZeroUsize>,
+);
 
 impl Place {
     /// Whether its owner is in the line, or was called out of it and has not noticed.
     pub(crate) fn is_taken(&self) -> bool {
         self.0.is_some()
+    }
+
+    fn key(&self) -> Option<Key> {
+        self.0.map(|shifted| shifted.get() - 1)
+    }
+
+    fn set(&mut self, key: Key) {
+        self.0 = NonZeroUsize::new(key + 1);
     }
 }
 
@@ -102,13 +114,13 @@ impl Returns {
     pub(crate) fn enlist(&self, place: &mut Place, seen: u64, waker: &Waker) {
         // The user's code, so outside the lock.
         let waker = waker.clone();
-        place.0 = Some(lock(&self.waiters).push_back(seen, waker));
+        place.set(lock(&self.waiters).push_back(seen, waker));
     }
 
     /// Any thread: whether the owner of a place has been called, which gives the place up. If not,
     /// `waker` is called.
     pub(crate) fn poll_called(&self, place: &mut Place, waker: &Waker) -> Poll<()> {
-        let key = place.0.expect("only who has a place asks");
+        let key = place.key().expect("only who has a place asks");
         let called = line::poll_behind(&self.waiters, |line| line, key, waker);
         if called.is_ready() {
             place.0 = None;
@@ -118,7 +130,8 @@ impl Returns {
 
     /// Any thread: gives a place up.
     pub(crate) fn leave(&self, place: &mut Place) {
-        let Some(key) = place.0.take() else { return };
+        let Some(key) = place.key() else { return };
+        place.0 = None;
         let removed = lock(&self.waiters).remove(key);
         // The waker in it is the user's, so outside the lock.
         drop(removed);
