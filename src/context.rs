@@ -5,6 +5,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::buf::provided::AwaitedPools;
 use crate::dump::Looks;
 use crate::mailbox::Mailbox;
 use crate::metrics::Counters;
@@ -43,6 +44,8 @@ pub(crate) struct Local {
     pub(crate) destination: Cell<Option<Runtime>>,
     /// The time, as of some turns ago at most; see `time/moment.rs`.
     pub(crate) now: Cell<Moment>,
+    /// Pools of buffers that somebody waits for.
+    pub(crate) awaited_pools: AwaitedPools,
     /// Who is looking at the pool's tasks.
     pub(crate) looks: Looks,
     /// The ring takes no new work: what arrives is cancelled.

@@ -69,6 +69,7 @@ impl Worker<'_> {
         // Before user code runs again: what tries to come here shall hear that it cannot.
         local.shared.set_stopped();
         end_everything(local);
+        local.awaited_pools.forget();
         local.mailbox.gate.shut();
     }
 

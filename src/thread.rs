@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::affinity::pin_to;
+use crate::buf::provided::AwaitedPools;
 use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
 use crate::dump::Looks;
@@ -135,6 +136,7 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
         look_again_ns: Cell::new(0),
         destination: Cell::new(None),
         now: Cell::new(Moment::now()),
+        awaited_pools: AwaitedPools::default(),
         looks: Looks::default(),
         stopping: Cell::new(false),
         trace: Tracer::default(),

@@ -62,7 +62,8 @@ impl Worker<'_> {
         self.run_tasks();
         self.fire_timers();
         self.publish();
-        if shed::has_work(self.local) { self.submit_and_reap() } else { self.idle() }
+        let has_work = shed::has_work(self.local) || !self.local.awaited_pools.is_empty();
+        if has_work { self.submit_and_reap() } else { self.idle() }
     }
 
     /// Every few turns: the clock costs as much as a poll.
@@ -125,8 +126,8 @@ impl Worker<'_> {
         entered
     }
 
-    /// Hands completions to those who wait for them. Copied out first: what they wake is the user's
-    /// code, and it may come back to the ring.
+    /// Hands completions to those who wait for them, and calls those who wait for buffers. Copied
+    /// out first: what they wake is the user's code, and it may come back to the ring.
     fn reap(&mut self) {
         let mut reaped = std::mem::take(&mut self.reaped);
         self.local.ring.borrow_mut().reap(&mut reaped);
@@ -134,6 +135,7 @@ impl Worker<'_> {
             self.act_on(completion);
         }
         self.reaped = reaped;
+        self.local.awaited_pools.look(self.local);
     }
 
     #[inline]

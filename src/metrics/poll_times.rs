@@ -129,7 +129,7 @@ impl PollCounters {
         1 + (random >> 32) % (2 * SAMPLED_ONE_IN - 1)
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.get()
     }
 

@@ -126,7 +126,7 @@ pub enum After {
 }
 
 /// How many items wait at most before the kernel is told to stop, unless said otherwise.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: u32 = 64;
 
 /// The stream of a multishot operation.
 ///
@@ -145,7 +145,7 @@ const WAITING_MAX: usize = 64;
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Multishot<M: MultishotOperation> {
     state: State<M>,
-    waiting_max: usize,
+    waiting_max: u32,
     /// It is not armed again.
     is_ending: bool,
     watch: Watch,
@@ -179,7 +179,7 @@ impl<M: MultishotOperation> Multishot<M> {
     /// How many items may wait before the kernel is told to stop, 64 unless said otherwise; at
     /// least one. It takes effect when the operation is armed the next time.
     pub fn waiting_max(mut self, items: usize) -> Self {
-        self.waiting_max = items.max(1);
+        self.waiting_max = u32::try_from(items).unwrap_or(u32::MAX).max(1);
         self
     }
 

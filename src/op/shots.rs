@@ -19,10 +19,13 @@ use crate::primitives::{Mutex, lock};
 pub(crate) struct Shots<T>(Mutex<State<T>>);
 
 struct State<T> {
-    items: VecDeque<T>,
+    /// The item that comes first, apart: most streams never have a second one, and need no memory
+    /// for a queue while they are idle.
+    first: Option<T>,
+    more: VecDeque<T>,
     waker: Option<Waker>,
     /// As many items may wait before the kernel is told to stop.
-    waiting_max: usize,
+    waiting_max: u32,
     /// The last completion has come.
     is_last: bool,
     /// The kernel was told to stop because too many items wait, or because the stream wants to end.
@@ -42,10 +45,28 @@ pub(crate) struct Pushed<T> {
     pub(crate) holds_back: bool,
 }
 
+impl<T> State<T> {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn put(&mut self, item: Option<T>) {
+        match &self.first {
+            None => self.first = item,
+            Some(_) => self.more.extend(item),
+        }
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        mem::replace(&mut self.first, self.more.pop_front())
+    }
+}
+
 impl<T> Shots<T> {
-    pub(crate) fn new(waiting_max: usize) -> Self {
+    pub(crate) fn new(waiting_max: u32) -> Self {
         Self(Mutex::new(State {
-            items: VecDeque::new(),
+            first: None,
+            more: VecDeque::new(),
             waker: None,
             waiting_max,
             is_last: false,
@@ -61,8 +82,8 @@ impl<T> Shots<T> {
         if state.is_abandoned {
             return Pushed { waker: None, unwanted: item, holds_back: false };
         }
-        state.items.extend(item);
-        let is_too_much = state.items.len() >= state.waiting_max;
+        state.put(item);
+        let is_too_much = state.len() >= state.waiting_max as usize;
         let holds_back = !is_last && !state.is_told_to_stop && is_too_much;
         state.is_told_to_stop |= holds_back;
         Pushed { waker: state.waker.take(), unwanted: None, holds_back }
@@ -85,7 +106,7 @@ impl<T> Shots<T> {
         loop {
             {
                 let mut state = lock(&self.0);
-                if let Some(item) = state.items.pop_front() {
+                if let Some(item) = state.pop() {
                     return Poll::Ready(Some(item));
                 }
                 if state.is_last {
@@ -97,7 +118,7 @@ impl<T> Shots<T> {
             }
             let mut other = Some(waker.clone());
             let mut state = lock(&self.0);
-            let is_left = state.items.is_empty() && !state.is_last;
+            let is_left = state.first.is_none() && !state.is_last;
             if is_left {
                 mem::swap(&mut state.waker, &mut other);
             }
@@ -110,11 +131,11 @@ impl<T> Shots<T> {
         }
     }
 
-    /// The stream is being dropped: gives what is left for it to drop.
-    pub(crate) fn abandon(&self) -> (VecDeque<T>, Option<Waker>) {
+    /// The stream is being dropped: gives what is left for it to drop, the first item apart.
+    pub(crate) fn abandon(&self) -> ((Option<T>, VecDeque<T>), Option<Waker>) {
         let mut state = lock(&self.0);
         state.is_abandoned = true;
-        (mem::take(&mut state.items), state.waker.take())
+        ((state.first.take(), mem::take(&mut state.more)), state.waker.take())
     }
 }
 

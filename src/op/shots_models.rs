@@ -81,7 +81,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn new(waiting_max: usize) -> Arc<Self> {
+    fn new(waiting_max: u32) -> Arc<Self> {
         Arc::new(Self {
             completion: Completion::new(Waker::noop().clone()),
             shots: Shots::new(waiting_max),
@@ -148,7 +148,8 @@ impl Fake {
     fn free(&self) {
         // SAFETY: freeing is for who owns a cell that is done.
         assert_eq!(unsafe { self.completion.outcome() }, OUTCOME);
-        assert!(self.shots.abandon().0.is_empty(), "an item was left");
+        let ((first, more), _) = self.shots.abandon();
+        assert!(first.is_none() && more.is_empty(), "an item was left");
         assert_eq!(self.freed.fetch_add(1, Ordering::Relaxed), 0, "freed twice");
     }
 }
@@ -168,7 +169,7 @@ fn all_items(fake: &Fake, tallies: &[Arc<Tally>], woken: &Post) -> Vec<u32> {
 }
 
 /// A stream elsewhere, which polls with `wakers` in turn, gets all that home pushes, and the end.
-fn every_item_comes(wakers: usize, items: u32, waiting_max: usize, held_back: usize) {
+fn every_item_comes(wakers: usize, items: u32, waiting_max: u32, held_back: usize) {
     loom::model(move || {
         let woken = Post::new();
         let tallies: Vec<_> = (0..wakers).map(|_| Tally::new(&woken)).collect();

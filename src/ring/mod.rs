@@ -13,6 +13,8 @@ mod features;
 mod file_table;
 mod in_flight;
 mod operations;
+pub(crate) mod pages;
+pub(crate) mod promises;
 pub(crate) mod provided;
 mod reaped;
 mod registered;

@@ -17,60 +17,23 @@
 //!   tell, and the buffer is left alone.
 //! * The table of a ring that ends while the kernel still has operations is never unmapped.
 
-use std::ffi::c_void;
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::AsRawFd;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::IoUring;
 
 use super::Ring;
+use super::pages::Pages;
+use super::promises::Promises;
 
 /// How many buffers a group may have: what the kernel's table holds.
 pub(crate) const BUFFERS_MAX: usize = 1 << 15;
 
 /// `IOU_PBUF_RING_INC`: an operation takes a part of a buffer, and the next one goes on behind it.
 const INCREMENTAL: u16 = 2;
-
-/// Memory of our own, a whole number of pages, zeroed.
-#[derive(Debug)]
-pub(crate) struct Pages {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: plain memory, owned; whoever writes to it sees to it that nobody else does.
-unsafe impl Send for Pages {}
-// SAFETY: as above.
-unsafe impl Sync for Pages {}
-
-impl Pages {
-    /// Room for `len` bytes, more than none.
-    pub(crate) fn new(len: usize) -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a new mapping touches no other.
-        let start = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).expect("a mapping that succeeded is not at 0");
-        Ok(Self { start, len })
-    }
-
-    pub(crate) fn start(&self) -> NonNull<u8> {
-        self.start
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // SAFETY: ours, mapped with this length.
-        unsafe { libc::munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
-    }
-}
 
 /// What a group is made of.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +90,7 @@ pub(crate) struct BufferGroup {
     in_table: u16,
     /// How often a buffer has come back.
     returned: u64,
+    promises: Promises,
 }
 
 /// What we know about a buffer.
@@ -152,6 +116,7 @@ impl BufferGroup {
             order: vec![0; entries].into(),
             in_table: 0,
             returned: 0,
+            promises: Promises::default(),
         })
     }
 
@@ -177,7 +142,7 @@ impl BufferGroup {
 
     /// Lets the kernel see what was put in.
     fn publish(&mut self) {
-        let tail = self.table.start.as_ptr().wrapping_add(offset_of!(Entry, tail)).cast::<u16>();
+        let tail = self.table.start().as_ptr().wrapping_add(offset_of!(Entry, tail)).cast::<u16>();
         // SAFETY: in the first entry, which is there and aligned, and everybody uses it as an
         // atomic.
         let tail = unsafe { AtomicU16::from_ptr(tail) };
@@ -187,7 +152,7 @@ impl BufferGroup {
     }
 
     fn entries(&self) -> *mut Entry {
-        self.table.start.as_ptr().cast()
+        self.table.start().as_ptr().cast()
     }
 
     /// Takes buffers back that the kernel had let go of.
@@ -208,6 +173,16 @@ impl BufferGroup {
     /// How many buffers are in the table, as far as completions have told.
     pub(crate) fn in_table(&self) -> usize {
         usize::from(self.in_table)
+    }
+
+    /// What in the table is for whom.
+    pub(crate) fn promises(&mut self) -> &mut Promises {
+        &mut self.promises
+    }
+
+    /// How many buffers in the table are for nobody in particular.
+    pub(crate) fn unpromised(&self) -> usize {
+        self.in_table().saturating_sub(self.promises.count())
     }
 
     /// Writes down what a completion says, and gives it part by part: several only if the
@@ -302,7 +277,7 @@ impl BufferGroups {
             io::Error::other("the ring has 65472 groups of buffers already, the most there can be")
         })?;
         let mut group = BufferGroup::new(options)?;
-        let address = group.table.start.expose_provenance().get() as u64;
+        let address = group.table.start().expose_provenance().get() as u64;
         let flags = if options.is_incremental { INCREMENTAL } else { 0 };
         let entries = group.mask + 1;
         // SAFETY: the table stays until it has been unregistered, or the kernel cannot use it any

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::Flow;
 use super::attempt::{Attempt, Inward, did_nothing};
+use super::kept::Kept;
 use crate::buf::{BufError, BufResult, IoBufMut};
 use crate::coop;
 use crate::op::rest::Rest;
@@ -16,15 +17,15 @@ use crate::op::{Op, Operation, Received, SharedFd};
 /// The reading side of a stream.
 pub(crate) struct Incoming<F: Flow> {
     /// A read that was dropped in flight; its bytes come first.
-    pub(super) parked: Option<Earlier<F>>,
+    pub(super) parked: Kept<Earlier<F>>,
     /// Descriptors that came with its bytes.
-    descriptors: Vec<OwnedFd>,
+    descriptors: Kept<Vec<OwnedFd>>,
 }
 
 /// A read that nobody holds.
 pub(super) enum Earlier<F: Flow> {
     Dropped(Box<dyn ParkedRead>),
-    /// One of [`poll_read`](super::Stream::poll_read), which begins too many to box them.
+    /// One of [`poll_read`](super::Stream::poll_read), which begins too many to box each.
     Polled(Parked<Attempt<Inward<F>, Rest<Vec<u8>>>>),
 }
 
@@ -50,68 +51,76 @@ impl<F: Flow> DerefMut for Earlier<F> {
 
 impl<F: Flow> Default for Incoming<F> {
     fn default() -> Self {
-        Self { parked: None, descriptors: Vec::new() }
+        Self { parked: Kept::new(), descriptors: Kept::new() }
     }
 }
 
 impl<F: Flow> Incoming<F> {
     /// Whether nothing is in the kernel, and nothing received is left.
     pub(super) fn is_idle(&self) -> bool {
-        self.parked.is_none() && self.descriptors.is_empty()
+        self.parked.is_none() && self.descriptors.is_none()
     }
 
     /// Keeps a read whose future is dropped, for the next one.
     pub(super) fn park<T: Transfer + 'static>(&mut self, stage: Stage<T>) {
         let read = Parked { stage, taken: 0 };
-        self.parked = Some(Earlier::Dropped(Box::new(read)));
+        self.parked.put(Earlier::Dropped(Box::new(read)));
     }
 
     /// Waits until the kernel has finished with what is parked.
     pub(super) fn poll_ended(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(parked) = &mut self.parked else { return Poll::Ready(()) };
+        let Some(parked) = self.parked.get_mut() else { return Poll::Ready(()) };
         if parked.poll_ended(fd, cx).is_pending() {
             return Poll::Pending;
         }
-        self.descriptors.append(&mut parked.take_descriptors());
+        let mut new = parked.take_descriptors();
+        if !new.is_empty() {
+            let mut all = self.take_descriptors();
+            all.append(&mut new);
+            self.descriptors.put(all);
+        }
         coop::poll_proceed(cx)
     }
 
     /// Tells a read of [`poll_read`](super::Stream::poll_read) to end.
     pub(super) fn stop(&mut self, fd: &SharedFd) {
-        self.parked = match self.parked.take() {
+        let parked = match self.parked.take() {
             Some(Earlier::Polled(Parked { stage: Stage::InFlight(read), taken })) => {
                 let in_flight = |read| Parked { stage: Stage::InFlight(read), taken };
                 read.give_up(fd, true).ok().map(in_flight).map(Earlier::Polled)
             }
             other => other,
         };
+        if let Some(parked) = parked {
+            self.parked.put(parked);
+        }
     }
 
     /// See [`Stream::poll_unread`](super::Stream::poll_unread).
     pub(super) fn poll_unread(&mut self, fd: &SharedFd, cx: &mut Context<'_>) -> Poll<usize> {
         self.stop(fd);
-        let Some(parked) = &mut self.parked else { return Poll::Ready(0) };
+        let Some(parked) = self.parked.get_mut() else { return Poll::Ready(0) };
         parked.poll_ended(fd, cx).map(|()| self.left().len())
     }
 
     /// Whether a read that is parked is in the kernel.
     pub(super) fn is_in_flight(&self) -> bool {
-        self.parked.as_ref().is_some_and(|parked| parked.is_in_flight())
+        self.parked.get().is_some_and(|parked| parked.is_in_flight())
     }
 
     /// Bytes that are left, of a read that has ended, for who only looks at them.
     pub(super) fn left(&self) -> &[u8] {
-        self.parked.as_ref().map_or(&[], |parked| parked.bytes())
+        self.parked.get().map_or(&[], |parked| parked.bytes())
     }
 
     /// The descriptors that came with bytes which have been taken, or are left.
     pub(super) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
-        std::mem::take(&mut self.descriptors)
+        self.descriptors.take().unwrap_or_default()
     }
 
     /// Moves bytes that are left to `target`, of a read that has ended.
     pub(super) fn take_left(&mut self, target: &mut impl Fill) {
-        let Some(parked) = &mut self.parked else { return };
+        let Some(parked) = self.parked.get_mut() else { return };
         while target.room() > 0 {
             let bytes = parked.bytes();
             if bytes.is_empty() {
@@ -121,18 +130,18 @@ impl<F: Flow> Incoming<F> {
             parked.take(count);
         }
         if parked.is_spent() {
-            self.parked = None;
+            self.parked.take();
         }
     }
 
     /// What the read that is parked met behind its bytes, once all of them have been taken.
     pub(super) fn take_ending(&mut self) -> Ending {
-        let parked = self.parked.as_mut()?;
+        let parked = self.parked.get_mut()?;
         if !parked.bytes().is_empty() {
             return None;
         }
         let ending = parked.take_ending();
-        self.parked = None;
+        self.parked.take();
         ending
     }
 }

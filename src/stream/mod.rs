@@ -11,6 +11,7 @@
 
 mod attempt;
 mod incoming;
+mod kept;
 mod messages;
 mod polled;
 mod reading;
@@ -23,6 +24,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut};
@@ -199,7 +201,7 @@ impl<F: Flow> Stream<F> {
 
     /// Throws away what earlier reads have brought.
     pub(crate) fn clear_unread(&mut self) {
-        self.incoming.get_mut().parked = None;
+        self.incoming.get_mut().parked.take();
     }
 
     /// A read of what has arrived.
@@ -215,8 +217,7 @@ impl<F: Flow> Stream<F> {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, F, B> {
-        let reading = Reading::<F, B>::new(&self.fd, &self.incoming, buffer, true);
-        async { reading.await.map(|(_, buffer)| ((), buffer)) }
+        Uncounted(Reading::<F, B>::new(&self.fd, &self.incoming, buffer, true))
     }
 
     /// A write of what there is room for.
@@ -232,7 +233,22 @@ impl<F: Flow> Stream<F> {
         &self,
         buffer: B,
     ) -> impl Future<Output = BufResult<(), B>> + Send + use<'_, F, B> {
-        let writing = Writing::<F, B>::new(&self.fd, &self.outgoing, buffer, true);
-        async { writing.await.map(|(_, buffer)| ((), buffer)) }
+        Uncounted(Writing::<F, B>::new(&self.fd, &self.outgoing, buffer, true))
+    }
+}
+
+/// A transfer of all there is, of which the count says nothing. An `async` block would have room
+/// for the transfer twice, in each connection's task.
+struct Uncounted<T>(T);
+
+impl<T, B> Future for Uncounted<T>
+where
+    T: Future<Output = BufResult<usize, B>> + Unpin,
+{
+    type Output = BufResult<(), B>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = Pin::new(&mut self.get_mut().0).poll(cx);
+        polled.map(|result| result.map(|(_, buffer)| ((), buffer)))
     }
 }

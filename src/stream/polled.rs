@@ -33,7 +33,7 @@ impl<F: Flow> Stream<F> {
             if is_new {
                 let rest = Rest::new(take_for_reading(buffer));
                 let stage = Stage::InFlight(Attempt::new(&self.fd, rest, false));
-                incoming.parked = Some(incoming::Earlier::Polled(Parked { stage, taken: 0 }));
+                incoming.parked.put(incoming::Earlier::Polled(Parked { stage, taken: 0 }));
             }
             ready!(incoming.poll_ended(&self.fd, cx));
             match incoming.take_piece(buffer) {
@@ -79,7 +79,7 @@ impl<F: Flow> Stream<F> {
         }
         let rest = Rest::new(mem::replace(buffer, mem::take(spare)));
         let sending = Sending::new(&self.fd, rest, true);
-        outgoing.parked = Some(writing::Earlier::Polled(sending));
+        outgoing.parked.put(writing::Earlier::Polled(sending));
         match outgoing.poll_flushed(&self.fd, spare, cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
@@ -115,7 +115,7 @@ impl<F: Flow> Incoming<F> {
                 Some(ending.unwrap_or(Ok(())).map(|()| buffer.len()))
             }
             earlier => {
-                self.parked = Some(earlier);
+                self.parked.put(earlier);
                 *buffer = take_for_reading(buffer);
                 self.take_left(&mut UpToCapacity(buffer));
                 if !buffer.is_empty() {
@@ -131,7 +131,7 @@ impl<F: Flow> Incoming<F> {
     /// Puts bytes before those that are left, if any are; not before a read that is under way.
     fn unread(&mut self, mut bytes: Vec<u8>) -> Result<(), Vec<u8>> {
         let mut ending = None;
-        if let Some(parked) = &mut self.parked {
+        if let Some(parked) = self.parked.get_mut() {
             if parked.is_in_flight() {
                 return Err(bytes);
             }
@@ -150,7 +150,7 @@ impl<F: Flow> Incoming<F> {
     fn keep(&mut self, bytes: Vec<u8>, ending: Ending) {
         let rest = Rest { done: bytes.len(), buffer: bytes };
         let read = Parked { stage: Stage::Ended(rest, ending), taken: 0 };
-        self.parked = Some(incoming::Earlier::Polled(read));
+        self.parked.put(incoming::Earlier::Polled(read));
     }
 }
 
@@ -177,7 +177,7 @@ impl<F: Flow> Outgoing<F> {
         spare: &mut Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let ended = match &mut self.parked {
+        let ended = match self.parked.get_mut() {
             None => Ok(()),
             Some(writing::Earlier::Dropped(write)) => ready!(write.poll_ended(fd, cx)),
             Some(writing::Earlier::Polled(sending)) => match ready!(sending.poll_left(fd, cx)) {
@@ -193,7 +193,7 @@ impl<F: Flow> Outgoing<F> {
                 }
             },
         };
-        self.parked = None;
+        self.parked.take();
         Poll::Ready(ended)
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Flow;
 use super::attempt::{Attempt, Outward};
+use super::kept::Kept;
 use crate::buf::{BufError, BufResult, IoBuf};
 use crate::io::takes_no_more;
 use crate::op::parked::{Claim, Slot, busy, was_cancelled};
@@ -17,13 +18,13 @@ use crate::stop::Watch;
 /// What a stream knows about its writes.
 pub(crate) struct Outgoing<F: Flow> {
     /// A write that was dropped in flight; it has to end before the next one begins.
-    pub(super) parked: Option<Earlier<F>>,
+    pub(super) parked: Kept<Earlier<F>>,
 }
 
 /// A write that nobody holds.
 pub(super) enum Earlier<F: Flow> {
     Dropped(Box<dyn ParkedWrite>),
-    /// One of [`poll_write`](super::Stream::poll_write), which begins too many to box them.
+    /// One of [`poll_write`](super::Stream::poll_write), which begins too many to box each.
     Polled(Sending<F, Vec<u8>>),
 }
 
@@ -39,7 +40,7 @@ impl<F: Flow> Earlier<F> {
 
 impl<F: Flow> Default for Outgoing<F> {
     fn default() -> Self {
-        Self { parked: None }
+        Self { parked: Kept::new() }
     }
 }
 
@@ -51,7 +52,7 @@ impl<F: Flow> Outgoing<F> {
 
     /// Keeps a write whose future is dropped: it has to end before the next one.
     pub(super) fn park(&mut self, write: impl ParkedWrite + 'static) {
-        self.parked = Some(Earlier::Dropped(Box::new(write)));
+        self.parked.put(Earlier::Dropped(Box::new(write)));
     }
 
     /// Goes on with what is parked until it has ended; says how.
@@ -60,10 +61,10 @@ impl<F: Flow> Outgoing<F> {
         fd: &SharedFd,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let Some(parked) = &mut self.parked else { return Poll::Ready(Ok(())) };
+        let Some(parked) = self.parked.get_mut() else { return Poll::Ready(Ok(())) };
         let ended = parked.poll_ended(fd, cx);
         if ended.is_ready() {
-            self.parked = None;
+            self.parked.take();
         }
         ended
     }

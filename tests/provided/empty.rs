@@ -1,13 +1,13 @@
 //! Pools in which no buffer is free.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 
 use futures::StreamExt;
 use ringpool::Pool;
 use ringpool::buf::{BufferPool, WhenEmpty};
 use ringpool::op;
 
-use crate::common::{Count, limit, poll_once};
+use crate::common::{Count, limit, poll_once, rounds};
 use crate::support::{
     COUNTS, expect_whole, kind_of, stream_pair, take_all, try_next, turns, until_whole,
 };
@@ -172,4 +172,82 @@ impl std::task::Wake for DropsLease {
         drop(self.lease.lock().unwrap().take());
         crate::common::panic_on_purpose("in a waker");
     }
+}
+
+/// Connections that all have something to say, and no more buffers than a few.
+#[test]
+fn streams_that_wait_for_a_few_buffers_try_about_once_for_each_piece() {
+    const STREAMS: usize = 64;
+    let (_limit, rounds) = (limit(), rounds(20));
+    Pool::new(1).block_on(async {
+        let buffers = BufferPool::new(4, 64).unwrap();
+        let (ours, mut peers): (Vec<_>, Vec<_>) = (0..STREAMS).map(|_| stream_pair()).unzip();
+        let echo = |socket| {
+            let buffers = buffers.clone();
+            ringpool::spawn_local(async move {
+                let mut pieces = op::recv_multishot(&socket, &buffers, 0);
+                while let Some(piece) = pieces.next().await {
+                    op::send(&socket, piece.unwrap(), 0).await.unwrap();
+                }
+            })
+        };
+        let tasks: Vec<_> = ours.into_iter().map(echo).collect();
+        let started = || buffers.runtime().metrics().operations.sockets.started;
+        let before = started();
+        ringpool::spawn_blocking(move || {
+            for round in 0..rounds {
+                for (number, peer) in peers.iter_mut().enumerate() {
+                    peer.write_all(&[round as u8, number as u8]).unwrap();
+                }
+                for (number, peer) in peers.iter_mut().enumerate() {
+                    let mut answer = [0; 2];
+                    peer.read_exact(&mut answer).unwrap();
+                    assert_eq!(answer, [round as u8, number as u8]);
+                }
+            }
+        })
+        .await
+        .unwrap();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        turns().await;
+        let for_each = (started() - before) as f64 / (STREAMS * rounds) as f64;
+        // A send and a receive, and some of those that others were quicker than.
+        assert!(for_each < 3.0, "{for_each} operations for each piece");
+        until_whole(&buffers).await;
+    });
+}
+
+#[test]
+fn who_is_called_and_does_not_come_leaves_the_buffer_to_others() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        let buffers = BufferPool::new(1, 8).unwrap();
+        let leases = take_all(&buffers).await;
+        let (mut pairs, mut streams) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (ours, mut peer) = stream_pair();
+            peer.write_all(b"salt").unwrap();
+            let mut stream = op::recv_multishot(&ours, &buffers, 0);
+            // Until it waits for the buffer.
+            for _ in 0..10 {
+                assert!(try_next(&mut stream).is_pending());
+                turns().await;
+            }
+            pairs.push((ours, peer));
+            streams.push(stream);
+        }
+        let mut last = streams.pop().unwrap();
+        let last = ringpool::spawn_local(async move { last.next().await.unwrap().unwrap() });
+        turns().await;
+        drop(leases);
+        // The first is called, and dropped; the second is called, and nobody polls it.
+        turns().await;
+        drop(streams.remove(0));
+        assert_eq!(&last.await.unwrap()[..], b"salt");
+        assert_eq!(&streams[0].next().await.unwrap().unwrap()[..], b"salt");
+        drop(streams);
+        until_whole(&buffers).await;
+    });
 }

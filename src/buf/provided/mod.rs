@@ -11,15 +11,22 @@
 //! table; others send buffers home by [`returns`]. When the last owner goes, the group is
 //! unregistered by home, and only then is the memory unmapped. An operation that a stopped ring
 //! leaves in the kernel is never dropped, and so the memory is never unmapped then.
+//!
+//! # Who waits
+//!
+//! An operation that found no buffer stands in a line, and is called out of it when there is one
+//! again: [`awaited`].
 
+mod awaited;
 mod lease;
 mod returns;
 
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::{fmt, io};
 
+pub(crate) use awaited::AwaitedPools;
 pub use lease::PooledBuffer;
 pub(crate) use returns::Place;
 use returns::Returns;
@@ -27,9 +34,9 @@ use returns::Returns;
 use crate::Runtime;
 use crate::context::{self, Local};
 use crate::primitives::atomic::{AtomicU32, Ordering};
-use crate::ring::provided::{BUFFERS_MAX, GroupOptions, Pages, Taken};
+use crate::ring::pages::Pages;
+use crate::ring::provided::{BUFFERS_MAX, GroupOptions, Taken};
 use crate::runtime::Shared;
-use crate::wakes::wake;
 
 /// Buffers that one ring's operations take from: *provided buffers*. Since Linux 5.19.
 ///
@@ -46,7 +53,10 @@ use crate::wakes::wake;
 /// If all buffers are in use, the kernel ends an operation that wants one. An operation that
 /// completes once fails with [`WouldBlock`](io::ErrorKind::WouldBlock) then, unless it is made to
 /// [wait](crate::op::Op::or_wait); streams wait, unless the pool is made to
-/// [fail](BufferPoolBuilder::when_empty). A buffer that is forgotten is missing for as long as the
+/// [fail](BufferPoolBuilder::when_empty). Who waits is called in turn, as buffers come back. A pool
+/// does well with as many buffers as there are connections that have something to say at the same
+/// time, however many are idle; with fewer, nothing is lost, but each piece that found no buffer
+/// costs an operation more. A buffer that is forgotten is missing for as long as the
 /// pool lives, and nothing worse.
 ///
 /// # Examples
@@ -260,14 +270,14 @@ impl SharedPool {
     }
 
     /// Home: puts what others have sent home into the table.
-    pub(crate) fn take_returned(&self, local: &Local) {
+    pub(crate) fn take_returned(self: &Arc<Self>, local: &Local) {
         if self.returns.has_some() {
             self.give_back(local, self.returns.take_all());
         }
     }
 
     /// Home: puts buffers into the table that nobody uses.
-    fn give_back(&self, local: &Local, buffers: impl Iterator<Item = u16>) {
+    fn give_back(self: &Arc<Self>, local: &Local, buffers: impl Iterator<Item = u16>) {
         let buffers = buffers.inspect(|buffer| {
             if let Some(owners) = self.owners.get(usize::from(*buffer)) {
                 // Ordering: Relaxed: nobody else has it, and the kernel's completion orders.
@@ -275,6 +285,9 @@ impl SharedPool {
             }
         });
         local.ring.borrow_mut().buffer_group(self.group).give_back(buffers);
+        if self.returns.has_waiters() {
+            local.awaited_pools.add(self);
+        }
     }
 
     /// How often a buffer has come back so far. At home.
@@ -282,31 +295,41 @@ impl SharedPool {
         local.ring.borrow_mut().buffer_group(self.group).returned()
     }
 
-    /// Waits until a buffer has come back since `returned` was read. On another thread than home's
-    /// it is ready: there is nothing to wait for.
+    /// Waits until there is a buffer that has come back since `seen` was read from
+    /// [`returned`](Self::returned). On another thread than home's it is ready: there is nothing
+    /// to wait for.
     pub(crate) fn poll_returned(
-        &self,
-        returned: u64,
+        self: &Arc<Self>,
+        seen: u64,
         place: &mut Place,
         cx: &Context<'_>,
     ) -> Poll<()> {
-        let waits = self.at_home(|local| {
-            loop {
+        let polled = self.at_home(|local| {
+            let was_called = place.is_taken();
+            if was_called {
+                ready!(self.returns.poll_called(place, cx.waker()));
+            } else {
                 self.take_returned(local);
-                if self.returned(local) != returned {
-                    return false;
-                }
-                self.returns.enlist(place, cx.waker());
-                if self.returns.announce() {
-                    return true;
+                if self.returns.has_waiters() || !self.has_come_back(local, seen) {
+                    self.returns.enlist(place, seen, cx.waker());
+                    local.awaited_pools.add(self);
+                    return Poll::Pending;
                 }
             }
+            local.ring.borrow_mut().buffer_group(self.group).promises().begin(was_called);
+            Poll::Ready(())
         });
-        if waits == Some(true) {
-            return Poll::Pending;
-        }
-        self.leave(place);
-        Poll::Ready(())
+        polled.unwrap_or_else(|| {
+            self.leave(place);
+            Poll::Ready(())
+        })
+    }
+
+    /// Home: whether a buffer has come back since `seen`, and still is there for whoever comes.
+    fn has_come_back(&self, local: &Local, seen: u64) -> bool {
+        let mut ring = local.ring.borrow_mut();
+        let books = ring.buffer_group(self.group);
+        books.returned() != seen && books.unpromised() > 0
     }
 
     /// Gives up a place among those who wait.
@@ -330,12 +353,8 @@ impl SharedPool {
                     unused.push(part.buffer);
                 }
             });
-            let is_any_unused = !unused.is_empty();
             self.give_back(local, unused.into_iter());
             self.take_returned(local);
-            if is_any_unused {
-                wake_all(self.returns.came_home());
-            }
             claimed
         });
         claimed.unwrap_or(Ok(()))
@@ -352,7 +371,7 @@ impl SharedPool {
     }
 
     /// Any thread: a part of a buffer is not used any more.
-    fn release(&self, buffer: u16) {
+    fn release(self: &Arc<Self>, buffer: u16) {
         if let Some(owners) = self.owners.get(usize::from(buffer)) {
             // Ordering: Release, so that our reads are over for who is the last, and Acquire, its
             // partner, in case that is us.
@@ -361,10 +380,10 @@ impl SharedPool {
             }
         }
         let is_home = self.at_home(|local| self.give_back(local, std::iter::once(buffer)));
-        wake_all(match is_home {
-            Some(()) => self.returns.came_home(),
-            None => self.returns.push(buffer),
-        });
+        if is_home.is_none() && self.returns.push(buffer) {
+            let pool = self.clone();
+            self.ring.mailbox.run_at_home(move |local| local.awaited_pools.add(&pool));
+        }
     }
 
     /// Where a buffer's bytes from `offset` on are.
@@ -386,11 +405,6 @@ impl Drop for SharedPool {
             drop(memory);
         });
     }
-}
-
-/// The user's code runs: nothing may be locked or borrowed.
-fn wake_all(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(wake);
 }
 
 #[cold]
