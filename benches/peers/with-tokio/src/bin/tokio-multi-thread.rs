@@ -7,11 +7,10 @@ use with_tokio::{MultiThread, files, hops, local, many, servers};
 use workload::Work::{Counted, Server};
 
 /// Nothing waits awake here: what the suite also measures asleep is the same twice. There is no
-/// round trip of a channel: both of its ends end up on one worker, whatever one does.
+/// channel between threads: both of its ends come to be on one worker, whatever one does.
 fn main() -> ExitCode {
     workload::program::main(&[
         ("batch", Counted(hops::batch::<MultiThread>)),
-        ("channel-one-way", Counted(hops::channel_one_way::<MultiThread>)),
         ("local-spawn", Counted(local::spawn::<MultiThread>)),
         ("yield", Counted(local::yield_alone::<MultiThread>)),
         ("yield-many", Counted(local::yield_many::<MultiThread>)),
