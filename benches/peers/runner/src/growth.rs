@@ -20,6 +20,16 @@ pub(crate) struct Plan {
     pub(crate) work: fn(usize) -> Work,
 }
 
+impl Plan {
+    /// The sizes that are measured with this effort.
+    fn sizes_within(&self, setting: &Setting) -> &'static [usize] {
+        let has_connections = matches!((self.work)(1), Work::Served(_));
+        let most = if has_connections { setting.effort.plotted_connections } else { usize::MAX };
+        let count = self.sizes.iter().filter(|size| **size <= most).count();
+        &self.sizes[..count]
+    }
+}
+
 const PLANS: &[Plan] = &[
     Plan {
         plot: "growth-tasks.svg",
@@ -91,14 +101,15 @@ pub(crate) fn measure(setting: &Setting) -> Vec<Growth> {
 
 fn measure_one(setting: &Setting, plan: &'static Plan) -> Growth {
     eprint!("{} ", plan.title);
+    let sizes = plan.sizes_within(setting);
     let empty = |contender| {
-        let points = plan.sizes.iter().map(|size| (*size, Turns::default())).collect();
+        let points = sizes.iter().map(|size| (*size, Turns::default())).collect();
         Line { contender, points }
     };
     let contenders = programs::contenders(&setting.programs, plan.ways);
     let mut lines: Vec<_> = contenders.into_iter().map(empty).collect();
-    for index in 0..plan.sizes.len() {
-        for _ in 0..setting.effort.turns.min(3) {
+    for index in 0..sizes.len() {
+        for _ in 0..setting.effort.turns_of_plots {
             for line in &mut lines {
                 let (size, turns) = &mut line.points[index];
                 (plan.work)(*size).measure(setting, &line.contender, turns);
@@ -121,7 +132,8 @@ pub(crate) fn write(growth: &Growth) -> String {
     let plan = growth.plan;
     let mut text = format!("## {}, by the number of {}\n\n", plan.title, plan.of_what);
     text.push_str(&format!("![plot]({})\n\n", plan.plot));
-    let sizes: Vec<String> = plan.sizes.iter().map(usize::to_string).collect();
+    let measured = growth.lines.first().map_or(&[][..], |line| &line.points);
+    let sizes: Vec<String> = measured.iter().map(|(size, _)| size.to_string()).collect();
     let mut names = vec!["who"];
     names.extend(sizes.iter().map(String::as_str));
     text.push_str(&table::head(&names));

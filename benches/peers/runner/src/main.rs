@@ -38,6 +38,10 @@ pub(crate) struct Effort {
     pub(crate) idle_connections: usize,
     /// Tasks of the row with parked ones.
     pub(crate) parked_tasks: u64,
+    /// Turns of each point of a plot.
+    pub(crate) turns_of_plots: usize,
+    /// The largest number of connections that a plot has.
+    pub(crate) plotted_connections: usize,
 }
 
 const FULL: Effort = Effort {
@@ -45,13 +49,24 @@ const FULL: Effort = Effort {
     turn: Duration::from_millis(250),
     idle_connections: 10_000,
     parked_tasks: 100_000,
+    turns_of_plots: 3,
+    plotted_connections: 10_000,
 };
-const QUICK: Effort = Effort { turns: 3, turn: Duration::from_millis(40), ..FULL };
+const QUICK: Effort = Effort {
+    turns: 3,
+    turn: Duration::from_millis(30),
+    idle_connections: 2_000,
+    parked_tasks: 100_000,
+    turns_of_plots: 1,
+    plotted_connections: 1_000,
+};
 const CHECK: Effort = Effort {
     turns: 1,
     turn: Duration::from_millis(5),
     idle_connections: 1_000,
     parked_tasks: 10_000,
+    turns_of_plots: 1,
+    plotted_connections: 100,
 };
 
 /// A row with what every contender took.
