@@ -295,3 +295,32 @@ impl std::task::Wake for GivesBack {
         drop(self.0.lock().unwrap().take());
     }
 }
+
+/// Who waits may have gone elsewhere, and be polled only when it is called.
+#[test]
+fn who_waits_for_a_buffer_of_a_ring_that_stops_is_called() {
+    let _limit = limit();
+    for count in COUNTS {
+        let pool = Pool::new(1);
+        let (waker, wakes, _) = crate::common::counting_waker();
+        let (leases, mut waits, woken) = pool.block_on(async {
+            let buffers = BufferPool::new(count, 8).unwrap();
+            let leases = take_all(&buffers).await;
+            let (ours, mut peer) = stream_pair();
+            peer.write_all(b"salt").unwrap();
+            let mut waits = op::recv_pooled(&ours, &buffers, 0).or_wait();
+            for _ in 0..10 {
+                assert!(poll_once(&mut waits, &waker).is_pending());
+                turns().await;
+            }
+            (leases, waits, wakes.get())
+        });
+        crate::common::shut_down(&pool);
+        assert_eq!(wakes.get(), woken + 1);
+        match poll_once(&mut waits, &waker) {
+            std::task::Poll::Ready(ended) => assert!(ended.is_err()),
+            std::task::Poll::Pending => panic!("it waits for a ring that is gone"),
+        }
+        drop((leases, waits));
+    }
+}
