@@ -8,12 +8,15 @@
 //! matter which thread frees it. The depot is bounded; beyond that memory goes back to the
 //! allocator, as all of it does when a thread or a ring ends.
 //!
-//! Nobody waits for the depot: who finds it occupied goes to the allocator.
+//! Nobody waits for the depot, other than to empty it in the end: who finds it occupied goes to the
+//! allocator.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::{Mutex, TryLockError};
+
+use crate::primitives::unpoisoned;
 
 /// What every allocator aligns to without being asked. To ask for more, such as a cache line, costs
 /// the usual allocators about 64 bytes a block, and several times as long.
@@ -181,11 +184,18 @@ const fn batch_bytes(class: usize) -> usize {
     class_layout(class).size() * BATCH as usize
 }
 
-/// Gives what lies in the depot back to the allocator.
+/// Gives what lies in the depot back to the allocator. For who ends, and can wait.
 pub(crate) fn empty_depot() {
-    for class in 0..CLASS_COUNT {
-        while let Some(mut batch) = Depot::take(class) {
-            batch.free(class);
+    let batches = {
+        let mut depot = unpoisoned(DEPOT.lock());
+        depot.bytes = 0;
+        std::mem::replace(&mut depot.batches, [None; CLASS_COUNT])
+    };
+    for (class, mut first) in batches.into_iter().enumerate() {
+        while let Some(block) = first {
+            // SAFETY: it was in the depot, and is ours now; it holds a `FreeBlock`.
+            first = unsafe { block.as_ref() }.next_batch;
+            FreeList { first: Some(block), length: BATCH }.free(class);
         }
     }
 }
@@ -307,6 +317,26 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    /// Two rings may end at the same time.
+    #[test]
+    #[cfg(not(ringpool_asan))]
+    fn the_depot_is_emptied_even_if_somebody_else_is_at_it() {
+        let class = CLASS_COUNT - 1;
+        let mut batch = FreeList::EMPTY;
+        for _ in 0..BATCH {
+            // SAFETY: just allocated, with the class's layout.
+            unsafe { batch.push(from_allocator(class_layout(class))) };
+        }
+        let mut depot = DEPOT.lock().unwrap();
+        assert!(depot.push(class, batch));
+        let emptying = std::thread::spawn(empty_depot);
+        // Time enough to give up, for who would.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        drop(depot);
+        emptying.join().unwrap();
+        assert!(DEPOT.lock().unwrap().batches[class].is_none());
     }
 
     #[test]

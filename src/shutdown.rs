@@ -68,8 +68,8 @@ impl Worker<'_> {
         }
         // Before user code runs again: what tries to come here shall hear that it cannot.
         local.shared.set_stopped();
+        local.awaited_pools.end();
         end_everything(local);
-        local.awaited_pools.forget();
         local.mailbox.gate.shut();
     }
 

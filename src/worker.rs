@@ -166,7 +166,9 @@ impl Worker<'_> {
         if spin_ns > 0 || self.completes_at_once {
             // A call that does not wait needs no clock, and no word to those who might wake us.
             self.submit_and_reap()?;
-            if !self.local.ready.is_empty() {
+            // What has just completed may have woken a task, or given a buffer back that is for
+            // more than those who were called.
+            if !self.local.ready.is_empty() || !self.local.awaited_pools.is_empty() {
                 return Ok(());
             }
             // What nobody waited for may have ended just now, and who asks while we sleep shall

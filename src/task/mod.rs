@@ -31,7 +31,9 @@
 // references counted at home to those in the word, in the same step that sets `COMPLETE`. From
 // then on the word is the whole truth: a step that leaves it complete, without handle, link and
 // count frees the task, and every such step is a read-modify-write, so exactly one does. (The one
-// exception: a handle that sees itself to be the only reference left need not write that down.)
+// exception: who sees its own reference to be the only one left, be it the handle, a waker or home,
+// need not lock the word. What it sees may be old, but a reference that it does not see was cloned
+// from one that it does, and the clone came into the word before the other left it.)
 //
 // After completing, home touches the task again only if it kept a reference for that purpose.
 //

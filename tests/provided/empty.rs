@@ -251,3 +251,76 @@ fn who_is_called_and_does_not_come_leaves_the_buffer_to_others() {
         until_whole(&buffers).await;
     });
 }
+
+/// What comes back while the kernel's completions are looked at, by a waker or a destructor, may be
+/// for somebody else than the first one who is called.
+#[test]
+fn a_ring_does_not_sleep_while_there_is_a_buffer_that_somebody_waits_for() {
+    let _limit = limit();
+    Pool::new(1).block_on(async {
+        for _ in 0..rounds(50) {
+            let buffers = BufferPool::new(1, 8).unwrap();
+            let mut leases = take_all(&buffers).await;
+            let ((first, mut peer), (second, mut other)) = (stream_pair(), stream_pair());
+            peer.write_all(b"salt").unwrap();
+            other.write_all(b"pepper").unwrap();
+            let mut never_comes = op::recv_multishot(&first, &buffers, 0);
+            // Until it waits for the buffer.
+            for _ in 0..3 {
+                assert!(try_next(&mut never_comes).is_pending());
+                turns().await;
+            }
+            let waits = op::recv_pooled(&second, &buffers, 0).or_wait();
+            let waits = ringpool::spawn_local(async move { waits.await.unwrap().to_vec() });
+            turns().await;
+            // The ring takes the next wait for one that is over at once.
+            for _ in 0..20 {
+                op::nop().await.unwrap();
+            }
+            let lease = std::sync::Mutex::new(leases.pop());
+            let waker = std::task::Waker::from(std::sync::Arc::new(GivesBack(lease)));
+            let mut nop = op::nop();
+            assert!(poll_once(&mut nop, &waker).is_pending());
+            assert_eq!(waits.await.unwrap(), b"pepper");
+            drop(never_comes);
+            until_whole(&buffers).await;
+        }
+    });
+}
+
+struct GivesBack(std::sync::Mutex<Option<ringpool::buf::PooledBuffer>>);
+
+impl std::task::Wake for GivesBack {
+    fn wake(self: std::sync::Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+/// Who waits may have gone elsewhere, and be polled only when it is called.
+#[test]
+fn who_waits_for_a_buffer_of_a_ring_that_stops_is_called() {
+    let _limit = limit();
+    for count in COUNTS {
+        let pool = Pool::new(1);
+        let (waker, wakes, _) = crate::common::counting_waker();
+        let (leases, mut waits, woken) = pool.block_on(async {
+            let buffers = BufferPool::new(count, 8).unwrap();
+            let leases = take_all(&buffers).await;
+            let (ours, mut peer) = stream_pair();
+            peer.write_all(b"salt").unwrap();
+            let mut waits = op::recv_pooled(&ours, &buffers, 0).or_wait();
+            for _ in 0..10 {
+                assert!(poll_once(&mut waits, &waker).is_pending());
+                turns().await;
+            }
+            (leases, waits, wakes.get())
+        });
+        crate::common::shut_down(&pool);
+        assert_eq!(wakes.get(), woken + 1);
+        match poll_once(&mut waits, &waker) {
+            std::task::Poll::Ready(ended) => assert!(ended.is_err()),
+            std::task::Poll::Pending => panic!("it waits for a ring that is gone"),
+        }
+        drop((leases, waits));
+    }
+}

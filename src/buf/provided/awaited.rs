@@ -12,10 +12,13 @@
 //!
 //! Only who began before a buffer came back is called. So each tries once for each that comes back
 //! at most, even where our books say that there is a buffer and the kernel says that there is none.
+//!
+//! Who waits may have been taken away from the ring, and not be polled before it is called. So a
+//! ring that stops calls all who are left.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::SharedPool;
 use crate::context::Local;
@@ -23,12 +26,25 @@ use crate::wakes::wake;
 
 /// The pools of one ring that are to be looked at.
 #[derive(Default)]
-pub(crate) struct AwaitedPools(RefCell<VecDeque<Arc<SharedPool>>>);
+pub(crate) struct AwaitedPools {
+    to_look_at: RefCell<VecDeque<Arc<SharedPool>>>,
+    /// And all that there are, and some that are gone.
+    all: RefCell<Vec<Weak<SharedPool>>>,
+}
 
 impl AwaitedPools {
+    /// Home: there is a new pool.
+    pub(super) fn note(&self, pool: &Arc<SharedPool>) {
+        let mut all = self.all.borrow_mut();
+        if all.len() == all.capacity() {
+            all.retain(|pool| pool.strong_count() > 0);
+        }
+        all.push(Arc::downgrade(pool));
+    }
+
     /// Home: has `pool` looked at after the kernel has been entered the next time.
     pub(super) fn add(&self, pool: &Arc<SharedPool>) {
-        let mut pools = self.0.borrow_mut();
+        let mut pools = self.to_look_at.borrow_mut();
         if !pools.iter().any(|other| Arc::ptr_eq(other, pool)) {
             pools.push_back(pool.clone());
         }
@@ -36,7 +52,7 @@ impl AwaitedPools {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.to_look_at.borrow().is_empty()
     }
 
     /// Home: calls who can be called, after the kernel has been entered.
@@ -49,17 +65,23 @@ impl AwaitedPools {
 
     #[cold]
     fn look_at_each(&self, local: &Local) {
-        let count = self.0.borrow().len();
+        let count = self.to_look_at.borrow().len();
         for _ in 0..count {
             // A statement of its own: wakers are the user's code.
-            let pool = self.0.borrow_mut().pop_front();
+            let pool = self.to_look_at.borrow_mut().pop_front();
             pool.inspect(|pool| pool.look(local));
         }
     }
 
-    /// The ring has stopped.
-    pub(crate) fn forget(&self) {
-        let pools = self.0.take();
+    /// The ring has stopped: calls all who wait, to be told so. From here on nobody waits.
+    pub(crate) fn end(&self) {
+        let all = self.all.take();
+        for pool in all.iter().filter_map(Weak::upgrade) {
+            let mut called = Vec::new();
+            pool.returns.call(usize::MAX, u64::MAX, &mut called);
+            called.into_iter().for_each(wake);
+        }
+        let pools = self.to_look_at.take();
         drop(pools);
     }
 }

@@ -187,7 +187,7 @@ impl BufferPoolBuilder {
             // group first; it is read through leases only, each of a part that was claimed.
             let group = unsafe { local.ring.borrow_mut().register_group(options) }?;
             let parts = if is_incremental { count } else { 0 };
-            Ok(BufferPool(Arc::new(SharedPool {
+            let pool = Arc::new(SharedPool {
                 ring: local.shared.clone(),
                 group,
                 count,
@@ -196,7 +196,9 @@ impl BufferPoolBuilder {
                 memory: Some(memory),
                 owners: (0..parts).map(|_| AtomicU32::new(KERNEL)).collect(),
                 returns: Returns::new(count),
-            })))
+            });
+            local.awaited_pools.note(&pool);
+            Ok(BufferPool(pool))
         })
     }
 
@@ -296,8 +298,8 @@ impl SharedPool {
     }
 
     /// Waits until there is a buffer that has come back since `seen` was read from
-    /// [`returned`](Self::returned). On another thread than home's it is ready: there is nothing
-    /// to wait for.
+    /// [`returned`](Self::returned). On another thread than home's, and when home stops, it is
+    /// ready: there is nothing to wait for.
     pub(crate) fn poll_returned(
         self: &Arc<Self>,
         seen: u64,
@@ -305,6 +307,10 @@ impl SharedPool {
         cx: &Context<'_>,
     ) -> Poll<()> {
         let polled = self.at_home(|local| {
+            if local.stopping.get() {
+                self.leave(place);
+                return Poll::Ready(());
+            }
             let was_called = place.is_taken();
             if was_called {
                 ready!(self.returns.poll_called(place, cx.waker()));
