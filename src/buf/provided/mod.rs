@@ -54,9 +54,10 @@ use crate::runtime::Shared;
 /// completes once fails with [`WouldBlock`](io::ErrorKind::WouldBlock) then, unless it is made to
 /// [wait](crate::op::Op::or_wait); streams wait, unless the pool is made to
 /// [fail](BufferPoolBuilder::when_empty). Who waits is called in turn, as buffers come back; but
-/// an operation that is started, or goes on, just then may be quicker. A pool does well with as many buffers as there are connections that have something to say at the same
-/// time, however many are idle; with fewer, nothing is lost, but each piece that found no buffer
-/// costs an operation more. A buffer that is forgotten is missing for as long as the
+/// an operation that is started, or goes on, just then may be quicker. A pool does well with as
+/// many buffers as there are connections that have something to say at the same time, however many
+/// are idle; with fewer, nothing is lost, but each piece that found no buffer costs an operation
+/// more. A buffer that is forgotten is missing for as long as the
 /// pool lives, and nothing worse.
 ///
 /// # Examples
