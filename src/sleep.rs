@@ -5,8 +5,9 @@
 //! if messages came lately at intervals that make it pay: an idle ring must cost nothing.
 //!
 //! The policy keeps a credit. A message that came while looking, or so soon after falling asleep
-//! that looking would have met it, earns credit; a time spent looking in vain costs some. Without
-//! credit the ring sleeps at once. So a ring that is left alone looks in vain a few times and then
+//! that looking would have met it, earns credit; a time spent looking in vain costs some, and so
+//! does one that a completion ended: that would have woken the ring as well. Without credit the ring
+//! sleeps at once. So a ring that is left alone looks in vain a few times and then
 //! not at all, and one that gets a message every second never begins.
 
 use std::time::Duration;
@@ -16,6 +17,8 @@ const CREDIT_MAX: u32 = 16;
 const CREDIT_AT_START: u32 = 0;
 const EARNED: u32 = 4;
 const LOST: u32 = 1;
+/// About what it takes to fall asleep and to be woken.
+const SLEEP_COSTS_NS: u64 = 2_000;
 
 /// See the module's page.
 #[derive(Debug)]
@@ -49,6 +52,15 @@ impl SpinPolicy {
     /// Nothing came while looking.
     pub(crate) fn in_vain(&mut self) {
         self.credit = self.credit.saturating_sub(LOST);
+    }
+
+    /// A completion came after looking for `looked_ns`. The kernel would have woken the ring for it,
+    /// and a processor that looks on for longer than falling asleep takes is only kept from others:
+    /// without this, a server would look on for as long as its clients keep asking.
+    pub(crate) fn ended_by_completion(&mut self, looked_ns: u64) {
+        if looked_ns > SLEEP_COSTS_NS {
+            self.in_vain();
+        }
     }
 
     /// A message woke the ring after it had slept for `slept_ns`.
@@ -96,6 +108,20 @@ mod tests {
         }
         policy.in_vain();
         assert_eq!(policy.limit_ns(), 50_000);
+    }
+
+    #[test]
+    fn completions_alone_do_not_keep_it_looking_unless_they_come_at_once() {
+        let mut policy = SpinPolicy::new(Duration::from_micros(50));
+        policy.woken_by_message(8_000);
+        for _ in 0..100 {
+            policy.ended_by_completion(500);
+        }
+        assert_eq!(policy.limit_ns(), 50_000);
+        for _ in 0..CREDIT_MAX {
+            policy.ended_by_completion(10_000);
+        }
+        assert_eq!(policy.limit_ns(), 0);
     }
 
     #[test]

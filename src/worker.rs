@@ -209,6 +209,7 @@ impl Worker<'_> {
                 break true;
             }
             if self.local.ring.borrow_mut().has_completions() {
+                self.spin.ended_by_completion(now_ns - started_ns);
                 break true;
             }
             looks += 1;

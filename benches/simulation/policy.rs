@@ -4,7 +4,7 @@
 #[allow(unused_imports, reason = "a bench has no tests")]
 #[path = "../../src/balance/policy.rs"]
 mod balance;
-#[allow(unused_imports, reason = "as above")]
+#[allow(unused_imports, dead_code, reason = "as above, and nothing completes in it")]
 #[path = "../../src/sleep.rs"]
 mod sleep;
 
