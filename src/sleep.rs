@@ -6,9 +6,9 @@
 //!
 //! The policy keeps a credit. A message that came while looking, or so soon after falling asleep
 //! that looking would have met it, earns credit; a time spent looking in vain costs some, and so
-//! does one that a completion ended: that would have woken the ring as well. Without credit the ring
-//! sleeps at once. So a ring that is left alone looks in vain a few times and then
-//! not at all, and one that gets a message every second never begins.
+//! does one that a completion ended: that would have woken the ring as well. Without credit the
+//! ring sleeps at once. So a ring that is left alone looks in vain a few times and then not at all,
+//! and one that gets a message every second never begins.
 
 use std::time::Duration;
 
@@ -54,8 +54,8 @@ impl SpinPolicy {
         self.credit = self.credit.saturating_sub(LOST);
     }
 
-    /// A completion came after looking for `looked_ns`. The kernel would have woken the ring for it,
-    /// and a processor that looks on for longer than falling asleep takes is only kept from others:
+    /// A completion came after looking for `looked_ns`. The kernel would have woken the ring for
+    /// it, and a processor that looks on for longer than falling asleep takes is kept from others:
     /// without this, a server would look on for as long as its clients keep asking.
     pub(crate) fn ended_by_completion(&mut self, looked_ns: u64) {
         if looked_ns > SLEEP_COSTS_NS {
