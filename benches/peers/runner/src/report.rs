@@ -9,9 +9,10 @@ use crate::{Measured, Setting, machine, plan, table};
 const INTRODUCTION: &str = "\
 # Side by side
 
-Written by `cargo run --release -p runner -- all` in `benches/peers` (about a quarter of an hour;
+Written by `cargo run --release -p runner -- all` in `benches/peers` (a quarter of an hour;
 `quick` instead of `all` takes fewer and shorter turns and writes nothing; words that follow choose
-rows by parts of their names). Every turn is a process of its own, and the contenders of a row take turns, so that whatever
+rows by parts of their names). Every turn is a process of its own, and the contenders of a row take
+turns, so that whatever
 else the machine does hits them all alike. What is shown is the median of the turns, with the least
 and the most in brackets.
 
