@@ -77,6 +77,7 @@ pub struct Builder {
     thread_name: String,
     ring: RingOptions,
     spin_before_sleep: Duration,
+    busy_poll: bool,
     blocking_thread_limit: usize,
     blocking_keep_alive: Duration,
     doorbell: Doorbell,
@@ -96,6 +97,7 @@ impl Builder {
             thread_name: "ringpool".to_owned(),
             ring: RingOptions::default(),
             spin_before_sleep: Duration::from_micros(50),
+            busy_poll: false,
             blocking_thread_limit: 512,
             blocking_keep_alive: Duration::from_secs(10),
             doorbell: Doorbell::default(),
@@ -162,6 +164,17 @@ impl Builder {
     /// have been coming so quickly that it pays; zero is never. By default 50 µs.
     pub fn spin_before_sleep(mut self, limit: Duration) -> Self {
         self.spin_before_sleep = limit;
+        self
+    }
+
+    /// Whether rings never sleep: each then keeps a whole processor, also with nothing to do, and
+    /// so answers what comes without having to be woken, which takes several microseconds. By
+    /// default they sleep. With this, [`spin_before_sleep`](Self::spin_before_sleep) means nothing.
+    ///
+    /// A ring with nothing to do lets other threads of its processor run in between, but gets its
+    /// share of the processor all the same; so pin the rings where nothing else runs.
+    pub fn busy_poll(mut self, busy_poll: bool) -> Self {
+        self.busy_poll = busy_poll;
         self
     }
 
@@ -332,6 +345,7 @@ impl Builder {
             name: self.thread_name.clone(),
             ring: self.ring,
             spin_before_sleep: self.spin_before_sleep,
+            busy_poll: self.busy_poll,
             doorbell: self.doorbell,
             on_start: self.on_thread_start.clone(),
             on_stop: self.on_thread_stop.clone(),
@@ -413,6 +427,7 @@ impl fmt::Debug for Builder {
             .field("thread_name", &self.thread_name)
             .field("ring", &self.ring)
             .field("spin_before_sleep", &self.spin_before_sleep)
+            .field("busy_poll", &self.busy_poll)
             .field("blocking_thread_limit", &self.blocking_thread_limit)
             .field("blocking_keep_alive", &self.blocking_keep_alive)
             .field("doorbell", &self.doorbell)

@@ -9,6 +9,8 @@
 //! does one that a completion ended: that would have woken the ring as well. Without credit the
 //! ring sleeps at once. So a ring that is left alone looks in vain a few times and then not at all,
 //! and one that gets a message every second never begins.
+//!
+//! A pool that was told to poll busily pays for latency with its processors: it looks on always.
 
 use std::time::Duration;
 
@@ -19,19 +21,32 @@ const EARNED: u32 = 4;
 const LOST: u32 = 1;
 /// About what it takes to fall asleep and to be woken.
 const SLEEP_COSTS_NS: u64 = 2_000;
+/// Who looks on always comes back to the loop so often, for what is done there now and then.
+const BUSY_LOOK_NS: u64 = 1_000_000;
 
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct SpinPolicy {
     limit_ns: u64,
     credit: u32,
+    never_sleeps: bool,
 }
 
 impl SpinPolicy {
     /// Looks on for `limit` at most; zero is never.
     pub(crate) fn new(limit: Duration) -> Self {
         let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        Self { limit_ns, credit: CREDIT_AT_START }
+        Self { limit_ns, credit: CREDIT_AT_START, never_sleeps: false }
+    }
+
+    /// Looks on whatever comes.
+    pub(crate) fn always() -> Self {
+        Self { limit_ns: BUSY_LOOK_NS, credit: CREDIT_MAX, never_sleeps: true }
+    }
+
+    /// Whether a look that met nothing is followed by the next one instead of sleep.
+    pub(crate) fn never_sleeps(&self) -> bool {
+        self.never_sleeps
     }
 
     /// How long to look on now; zero for not at all.
@@ -51,7 +66,9 @@ impl SpinPolicy {
 
     /// Nothing came while looking.
     pub(crate) fn in_vain(&mut self) {
-        self.credit = self.credit.saturating_sub(LOST);
+        if !self.never_sleeps {
+            self.credit = self.credit.saturating_sub(LOST);
+        }
     }
 
     /// A completion came after looking for `looked_ns`. The kernel would have woken the ring for
@@ -122,6 +139,17 @@ mod tests {
             policy.ended_by_completion(10_000);
         }
         assert_eq!(policy.limit_ns(), 0);
+    }
+
+    #[test]
+    fn who_polls_busily_goes_on_whatever_comes() {
+        let mut policy = SpinPolicy::always();
+        for _ in 0..10 * CREDIT_MAX {
+            policy.in_vain();
+            policy.ended_by_completion(10_000);
+        }
+        assert_eq!(policy.limit_ns(), BUSY_LOOK_NS);
+        assert!(policy.never_sleeps());
     }
 
     #[test]

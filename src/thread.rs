@@ -31,6 +31,7 @@ pub(crate) struct ThreadOptions {
     pub(crate) name: String,
     pub(crate) ring: RingOptions,
     pub(crate) spin_before_sleep: Duration,
+    pub(crate) busy_poll: bool,
     pub(crate) doorbell: Doorbell,
     /// See [`Local::peers`].
     pub(crate) peers: Arc<[Arc<Shared>]>,
@@ -141,7 +142,12 @@ fn begin(shared: &Arc<Shared>, options: &ThreadOptions) -> io::Result<(Local, Sp
         stopping: Cell::new(false),
         trace: Tracer::default(),
     };
-    Ok((local, SpinPolicy::new(options.spin_before_sleep)))
+    let spin = if options.busy_poll {
+        SpinPolicy::always()
+    } else {
+        SpinPolicy::new(options.spin_before_sleep)
+    };
+    Ok((local, spin))
 }
 
 /// From here on the ring can be reached.

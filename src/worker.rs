@@ -25,7 +25,7 @@ const LOOKS_PER_CLOCK: u32 = 16;
 /// Turns of the loop between two looks at the coarse clock.
 const TURNS_PER_CLOCK: u8 = 8;
 
-/// How long a thread waits awake before it lets others use its processor in between.
+/// How long a thread waits awake before it lets others use its processor, each time.
 const AWAKE_ALONE_NS: u64 = 2_000;
 
 /// What the loop needs besides [`Local`].
@@ -190,7 +190,7 @@ impl Worker<'_> {
         slept
     }
 
-    /// Waits awake until something comes; says whether it did.
+    /// Waits awake until something comes; says whether it did, or whether to look again anyhow.
     fn look_on(&mut self, limit_ns: u64) -> bool {
         let counters = self.local.counters();
         let started_ns = since_start_ns(Instant::now());
@@ -201,7 +201,7 @@ impl Worker<'_> {
         counters.spins.add(1);
         self.local.trace.spin_begins();
         let mut looks = 0;
-        let mut now_ns = started_ns;
+        let (mut now_ns, mut alone_from_ns) = (started_ns, started_ns);
         let came = loop {
             if self.local.mailbox.inbox.has_messages() || shed::has_offer(self.local) {
                 self.spin.paid();
@@ -218,11 +218,12 @@ impl Worker<'_> {
                 if now_ns >= end_ns {
                     self.spin.in_vain();
                     counters.spins_in_vain.add(1);
-                    break false;
+                    break self.spin.never_sleeps();
                 }
-                if now_ns - started_ns >= AWAKE_ALONE_NS {
+                if now_ns - alone_from_ns >= AWAKE_ALONE_NS {
                     // Whoever shall send the message may be waiting for this very processor.
                     std::thread::yield_now();
+                    alone_from_ns = now_ns;
                 }
             }
             spin_loop();

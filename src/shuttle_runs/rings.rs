@@ -89,6 +89,7 @@ fn start(shared: Arc<Shared>, peers: &Arc<[Arc<Shared>]>) -> (Runtime, JoinHandl
         name: "a-ring".to_owned(),
         ring: RingOptions { submission_entries: 8, completion_entries: 32, ..Default::default() },
         spin_before_sleep: Duration::ZERO,
+        busy_poll: false,
         doorbell: Doorbell::Automatic,
         peers: peers.clone(),
         soon_ns: 0,

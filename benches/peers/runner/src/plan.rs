@@ -93,7 +93,12 @@ macro_rules! way {
     };
 }
 
-const ECHO: &[Way] = &[way!("echo"), Way { suffix: ", multishot", workloads: &["echo-multishot"] }];
+const ECHO: &[Way] = &[
+    way!("echo"),
+    Way { suffix: ", multishot", workloads: &["echo-multishot"] },
+    Way { suffix: ", awake", workloads: &["echo-awake"] },
+    Way { suffix: ", multishot, awake", workloads: &["echo-multishot-awake"] },
+];
 
 const fn counted(operations: u64) -> Work {
     Work::Counted(Counted { operations, depth: 1, how_long: HowLong::ATurn })
@@ -296,7 +301,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: IDLE,
-        ways: &[way!("idle")],
+        ways: &[way!("idle"), Way { suffix: ", awake", workloads: &["idle-awake"] }],
         work: Work::Counted(Counted { operations: 1, depth: 1, how_long: HowLong::Iterations(1) }),
         compared: &[Figure::Cpu],
         remark: "Both were busy a moment ago. The floor: a process with two threads that sleep.",

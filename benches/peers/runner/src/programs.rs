@@ -43,6 +43,11 @@ impl Contender {
         self.program.name == RINGPOOL
     }
 
+    /// Ringpool as it is if nobody asks for something else.
+    pub(crate) fn is_usual(&self) -> bool {
+        self.name == RINGPOOL
+    }
+
     pub(crate) fn is_floor(&self) -> bool {
         self.program.name == FLOOR
     }

@@ -26,6 +26,8 @@ and the most in brackets.
   something that a runtime does not have is said in its program.
 - *bare floor* is no runtime: what the kernel and the processors need by themselves.
 - A peer that is ahead by less than 2 % is level: two runs of one program differ by as much.
+- Whoever has several ways to do something is in the overview with the best one for each figure.
+  *ringpool, awake* is a pool made with `busy_poll(true)`, whose rings never sleep.
 ";
 
 /// Everything that was measured.
@@ -70,7 +72,7 @@ fn overview(measured: &[Measured], idle: &Idle) -> String {
 /// Ringpool's best way, the best one of all peers, and the best one without a runtime.
 struct Comparison {
     figure: Figure,
-    ringpool: f64,
+    ringpool: (Contender, f64),
     peer: Option<(Contender, f64)>,
     floor: Option<f64>,
 }
@@ -85,14 +87,14 @@ impl Comparison {
         };
         Some(Self {
             figure,
-            ringpool: best(&Contender::is_ringpool)?.1,
+            ringpool: best(&Contender::is_ringpool)?,
             peer: best(&|one| !one.is_ringpool() && !one.is_floor()),
             floor: best(&Contender::is_floor).map(|(_, median)| median),
         })
     }
 
     fn ratio(&self) -> Option<f64> {
-        self.peer.as_ref().map(|(_, median)| median / self.ringpool)
+        self.peer.as_ref().map(|(_, median)| median / self.ringpool.1)
     }
 
     fn standing(&self) -> &'static str {
@@ -106,23 +108,23 @@ impl Comparison {
 
     fn line(&self, row: &str, idle: &Idle) -> String {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-        let value = |value| table::value(self.figure, value);
-        let peer = self.peer.as_ref().map(|(peer, median)| {
-            let (name, median) = (&peer.name, value(*median));
-            match idle.processors(peer) {
+        let of = |(who, median): &(Contender, f64)| {
+            let (name, median) = (&who.name, table::value(self.figure, *median));
+            match idle.processors(who) {
                 Some(processors) if processors > NOTEWORTHY => {
                     format!("{median} ({name}; idle, it takes {processors:.2} processors)")
                 }
+                _ if who.is_usual() => median,
                 _ => format!("{median} ({name})"),
             }
-        });
+        };
         table::line(&[
             row.to_owned(),
             self.figure.name().to_owned(),
-            value(self.ringpool),
-            or_dash(peer),
+            of(&self.ringpool),
+            or_dash(self.peer.as_ref().map(of)),
             or_dash(self.ratio().map(table::number)),
-            or_dash(self.floor.map(|floor| table::number(self.ringpool / floor))),
+            or_dash(self.floor.map(|floor| table::number(self.ringpool.1 / floor))),
             self.standing().to_owned(),
         ])
     }
@@ -141,8 +143,9 @@ impl<'a> Idle<'a> {
 
     /// In processors; `None` if it was not measured.
     fn processors(&self, contender: &Contender) -> Option<f64> {
-        let is_same = |one: &Contender| one.program.name == contender.program.name;
-        let (_, turns) = self.0?.of.iter().find(|(one, _)| is_same(one))?;
+        // How a server receives means nothing to it while it is idle.
+        let name = contender.name.replace(", multishot", "");
+        let (_, turns) = self.0?.of.iter().find(|(one, _)| one.name == name)?;
         let of_both = (Spread::of(&turns.cpu_ns)?, Spread::of(&turns.wall_ns)?);
         Some(of_both.0.median / of_both.1.median)
     }

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use ringpool::Pool;
 use ringpool::time::sleep;
 use workload::polling::poll_once;
 use workload::rounds::{repeat, repeat_calls};
@@ -75,8 +76,7 @@ pub(crate) fn cold_start(job: &Job) -> Cost {
 }
 
 /// Two rings that were busy a moment ago have nothing to do.
-pub(crate) fn idle(_job: &Job) -> Cost {
-    let pool = pool(2, AWAKE);
+pub(crate) fn idle(pool: Pool) -> Cost {
     let there = pool.runtime(1);
     pool.block_on(async {
         for _ in 0..WARM_UP {

@@ -9,7 +9,7 @@ mod servers;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ringpool::{Pinning, Pool};
+use ringpool::{Builder, Pinning, Pool};
 use workload::Work::{Counted, Server};
 use workload::processors::cores;
 
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
         ("spawn-blocking", Counted(|job| local::spawn_blocking(AWAKE, job))),
         ("spawn-blocking-asleep", Counted(|job| local::spawn_blocking(ASLEEP, job))),
         ("cold-start", Counted(local::cold_start)),
-        ("idle", Counted(local::idle)),
+        ("idle", Counted(|_| local::idle(pool(2, AWAKE)))),
+        ("idle-awake", Counted(|_| local::idle(busy_pool(2)))),
         ("read", Counted(files::read)),
         ("copy", Counted(files::copy)),
         ("fan", Counted(many::fan)),
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         ("parked", Counted(many::parked)),
         ("rings", Counted(many::rings)),
         ("echo", Server(servers::echo)),
+        ("echo-awake", Server(servers::echo_awake)),
+        ("echo-multishot-awake", Server(servers::echo_multishot_awake)),
         ("echo-multishot", Server(servers::echo_multishot)),
         ("http", Server(servers::http)),
         ("accept", Server(servers::accept)),
@@ -56,9 +59,18 @@ const ASLEEP: Option<Duration> = Some(Duration::ZERO);
 
 /// A pool of rings, one to a processor.
 fn pool(rings: usize, waits_awake: Option<Duration>) -> Pool {
-    let mut builder = Pool::builder().threads(rings).pinning(Pinning::Cores(cores().to_vec()));
+    let mut builder = of_rings(rings);
     if let Some(limit) = waits_awake {
         builder = builder.spin_before_sleep(limit);
     }
     builder.build().expect("io_uring works here")
+}
+
+/// The same of rings that never sleep.
+fn busy_pool(rings: usize) -> Pool {
+    of_rings(rings).busy_poll(true).build().expect("io_uring works here")
+}
+
+fn of_rings(rings: usize) -> Builder {
+    Pool::builder().threads(rings).pinning(Pinning::Cores(cores().to_vec()))
 }

@@ -5,12 +5,12 @@ use std::net::TcpListener as StdTcpListener;
 use futures_util::StreamExt;
 use ringpool::buf::BufferPool;
 use ringpool::net::{TcpListener, TcpStream};
-use ringpool::{Task, op};
+use ringpool::{Pool, Task, op};
 use workload::Job;
 use workload::compute::{HOT_LEN, HOT_STEPS, answer_hot};
 use workload::http::{RESPONSE, whole_requests};
 
-use crate::{AWAKE, pool};
+use crate::{AWAKE, busy_pool, pool};
 
 /// Provided buffers of a ring.
 const BUFFERS: usize = 256;
@@ -19,6 +19,13 @@ const BUFFERS: usize = 256;
 pub(crate) fn echo(listeners: Vec<StdTcpListener>, job: &Job) {
     let len = job.buffer_len();
     serve(listeners, move |stream| echo_connection(stream, len));
+}
+
+/// The same on a ring that never sleeps.
+pub(crate) fn echo_awake(listeners: Vec<StdTcpListener>, job: &Job) {
+    let len = job.buffer_len();
+    let pool = busy_pool(listeners.len());
+    serve_on(&pool, listeners, move |stream| echo_connection(stream, len));
 }
 
 async fn echo_connection(stream: TcpStream, len: usize) {
@@ -37,8 +44,16 @@ async fn echo_connection(stream: TcpStream, len: usize) {
 /// The same with one receive a connection, which the kernel completes again and again, each time
 /// into another provided buffer, out of which the answer is sent. An idle connection has none.
 pub(crate) fn echo_multishot(listeners: Vec<StdTcpListener>, job: &Job) {
+    multishot_on(&pool(1, AWAKE), listeners, job);
+}
+
+/// The same on a ring that never sleeps.
+pub(crate) fn echo_multishot_awake(listeners: Vec<StdTcpListener>, job: &Job) {
+    multishot_on(&busy_pool(1), listeners, job);
+}
+
+fn multishot_on(pool: &Pool, listeners: Vec<StdTcpListener>, job: &Job) {
     let len = job.buffer_len();
-    let pool = pool(1, AWAKE);
     let [listener] = listeners.try_into().expect("there is one listener");
     pool.block_on(async {
         let buffers = BufferPool::new(BUFFERS, len).expect("this kernel has provided buffers");
@@ -112,6 +127,16 @@ fn serve<T>(
     T: Future<Output = ()> + Send + 'static,
 {
     let pool = pool(listeners.len(), AWAKE);
+    serve_on(&pool, listeners, task_of);
+}
+
+fn serve_on<T>(
+    pool: &Pool,
+    listeners: Vec<StdTcpListener>,
+    task_of: impl Fn(TcpStream) -> T + Clone + Send + 'static,
+) where
+    T: Future<Output = ()> + Send + 'static,
+{
     let on_each = pool.runtimes().iter().zip(listeners);
     let accepting = on_each.map(|(ring, one)| ring.spawn(accept_all(one, task_of.clone())));
     let accepting: Vec<Task<()>> = accepting.collect();
