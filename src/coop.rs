@@ -45,6 +45,20 @@ pub(crate) fn spend() {
     }
 }
 
+/// Takes so many units, for an operation that costs as much as several; on `false` there are not
+/// as many, and none has been taken.
+#[inline]
+pub(crate) fn spend_all(needed: u16) -> bool {
+    let units = BUDGET.with(Cell::get);
+    if units < needed {
+        return false;
+    }
+    if units != UNLIMITED {
+        reset(units - needed);
+    }
+    true
+}
+
 #[cfg(all(test, not(ringpool_loom)))]
 mod tests {
     use super::*;

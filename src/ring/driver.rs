@@ -355,6 +355,13 @@ impl Ring {
         !queue.is_empty() || queue.taskrun() || queue.cq_overflow() || !self.backlog.is_empty()
     }
 
+    /// Whether entries wait to be submitted, or to be queued.
+    #[inline]
+    pub(crate) fn has_entries(&mut self) -> bool {
+        let is_empty = self.uring.submission().is_empty() && self.backlog.is_empty();
+        !is_empty || self.draining.is_active()
+    }
+
     /// Whether completions can be reaped, now or by entering. Cheap enough to spin on.
     #[inline]
     pub(crate) fn has_completions(&mut self) -> bool {

@@ -9,6 +9,7 @@
 //! How bytes are moved is the [`Flow`]'s affair: sockets receive and send, the others read and
 //! write. Where the kernel does not wait, an [`Attempt`](attempt::Attempt) does.
 
+mod at_once;
 mod attempt;
 mod incoming;
 mod kept;
@@ -68,6 +69,12 @@ pub trait Flow: Send + Sync + 'static {
     /// Puts in what there is room for, waiting until there is some; if it can, it goes on until
     /// all is in where `sends_all` says so.
     fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<Self::Send<B>>;
+
+    /// Puts in what there is room for without an operation; `None` if that does not pay, or would
+    /// have to wait.
+    fn send_at_once<B: IoBuf>(_: &SharedFd, _: &B) -> Option<io::Result<usize>> {
+        None
+    }
 }
 
 /// The flow of TCP connections.
@@ -90,6 +97,10 @@ impl Flow for Tcp {
         // The kernel does the waiting between two parts better than we could.
         op::send(fd, buffer, if sends_all { libc::MSG_WAITALL } else { 0 })
     }
+
+    fn send_at_once<B: IoBuf>(fd: &SharedFd, bytes: &B) -> Option<io::Result<usize>> {
+        at_once::send(fd, bytes)
+    }
 }
 
 impl Flow for Unix {
@@ -104,6 +115,10 @@ impl Flow for Unix {
 
     fn send<B: IoBuf>(fd: &SharedFd, buffer: B, sends_all: bool) -> Op<op::Send<B>> {
         Tcp::send(fd, buffer, sends_all)
+    }
+
+    fn send_at_once<B: IoBuf>(fd: &SharedFd, bytes: &B) -> Option<io::Result<usize>> {
+        at_once::send(fd, bytes)
     }
 }
 

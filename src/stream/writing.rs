@@ -169,11 +169,20 @@ impl<'a, F: Flow, B: IoBuf> Writing<'a, F, B> {
         let Some(claim) = self.slot.claim() else {
             return Some(Err(BufError { error: busy("write to this stream"), buffer }));
         };
-        self.state = if claim.is_idle() {
-            State::Sending(claim, Sending::new(self.fd, Rest::new(buffer), self.sends_all))
-        } else {
-            State::Queued(claim, buffer)
-        };
+        if !claim.is_idle() {
+            self.state = State::Queued(claim, buffer);
+            return None;
+        }
+        let mut rest = Rest::new(buffer);
+        match F::send_at_once(self.fd, &rest) {
+            Some(Ok(count)) => rest.done += count,
+            Some(Err(error)) => return Some(Err(BufError { error, buffer: rest.buffer })),
+            None => {}
+        }
+        if rest.done > 0 && (!self.sends_all || rest.initialized_len() == 0) {
+            return Some(Ok((rest.done, rest.buffer)));
+        }
+        self.state = State::Sending(claim, Sending::new(self.fd, rest, self.sends_all));
         None
     }
 
