@@ -160,8 +160,9 @@ impl Builder {
         self
     }
 
-    /// How long a ring that runs out of work looks on for messages before it sleeps, if messages
-    /// have been coming so quickly that it pays; zero is never. By default 50 µs.
+    /// For how long at most a ring that runs out of work looks on for messages before it sleeps, if
+    /// messages have been coming so quickly that it pays; the quicker they came, the sooner it
+    /// gives up. Zero is never. By default 50 µs.
     pub fn spin_before_sleep(mut self, limit: Duration) -> Self {
         self.spin_before_sleep = limit;
         self

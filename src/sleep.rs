@@ -10,6 +10,9 @@
 //! ring sleeps at once. So a ring that is left alone looks in vain a few times and then not at all,
 //! and one that gets a message every second never begins.
 //!
+//! How long it looks depends on how long messages kept it waiting of late: a few times as long. So
+//! who was sent one every microsecond gives up soon after the last one.
+//!
 //! A pool that was told to poll busily pays for latency with its processors: it looks on always.
 
 use std::time::Duration;
@@ -21,6 +24,12 @@ const EARNED: u32 = 4;
 const LOST: u32 = 1;
 /// About what it takes to fall asleep and to be woken.
 const SLEEP_COSTS_NS: u64 = 2_000;
+/// Whoever looks does so for this many times as long as it had to wait of late,
+const LOOKS_FOR_GAPS: u64 = 4;
+/// and for at least so long: another thread may just have been interrupted.
+const LOOK_MIN_NS: u64 = 8_000;
+/// The longest wait of late is forgotten by this part with each shorter one.
+const FORGOTTEN: u64 = 32;
 /// Who looks on always comes back to the loop so often, for what is done there now and then.
 const BUSY_LOOK_NS: u64 = 1_000_000;
 
@@ -29,6 +38,8 @@ const BUSY_LOOK_NS: u64 = 1_000_000;
 pub(crate) struct SpinPolicy {
     limit_ns: u64,
     credit: u32,
+    /// The longest time of late that a message kept us waiting.
+    gap_ns: u64,
     never_sleeps: bool,
 }
 
@@ -36,12 +47,13 @@ impl SpinPolicy {
     /// Looks on for `limit` at most; zero is never.
     pub(crate) fn new(limit: Duration) -> Self {
         let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        Self { limit_ns, credit: CREDIT_AT_START, never_sleeps: false }
+        Self { limit_ns, credit: CREDIT_AT_START, gap_ns: limit_ns, never_sleeps: false }
     }
 
     /// Looks on whatever comes.
     pub(crate) fn always() -> Self {
-        Self { limit_ns: BUSY_LOOK_NS, credit: CREDIT_MAX, never_sleeps: true }
+        let limit_ns = BUSY_LOOK_NS;
+        Self { limit_ns, credit: CREDIT_MAX, gap_ns: limit_ns, never_sleeps: true }
     }
 
     /// Whether a look that met nothing is followed by the next one instead of sleep.
@@ -51,7 +63,11 @@ impl SpinPolicy {
 
     /// How long to look on now; zero for not at all.
     pub(crate) fn limit_ns(&self) -> u64 {
-        if self.credit > 0 { self.limit_ns } else { 0 }
+        match self.credit {
+            0 => 0,
+            _ if self.never_sleeps => self.limit_ns,
+            _ => self.gap_ns.saturating_mul(LOOKS_FOR_GAPS).max(LOOK_MIN_NS).min(self.limit_ns),
+        }
     }
 
     /// Whether sleeps are worth measuring.
@@ -59,9 +75,15 @@ impl SpinPolicy {
         self.limit_ns > 0
     }
 
-    /// A message came while looking.
-    pub(crate) fn paid(&mut self) {
+    /// A message came after looking for `looked_ns`.
+    pub(crate) fn paid(&mut self, looked_ns: u64) {
+        self.earn(looked_ns);
+    }
+
+    fn earn(&mut self, waited_ns: u64) {
         self.credit = (self.credit + EARNED).min(CREDIT_MAX);
+        let forgotten_ns = self.gap_ns - self.gap_ns.div_ceil(FORGOTTEN);
+        self.gap_ns = forgotten_ns.max(waited_ns.min(self.limit_ns));
     }
 
     /// Nothing came while looking.
@@ -84,7 +106,7 @@ impl SpinPolicy {
     pub(crate) fn woken_by_message(&mut self, slept_ns: u64) {
         // Waking took a part of that time, so a little more than the limit counts as in time.
         if slept_ns < self.limit_ns.saturating_mul(2) {
-            self.credit = (self.credit + EARNED).min(CREDIT_MAX);
+            self.earn(slept_ns);
         }
     }
 }
@@ -121,10 +143,33 @@ mod tests {
         policy.woken_by_message(8_000);
         assert_eq!(policy.limit_ns(), 50_000);
         for _ in 0..100 {
-            policy.paid();
+            policy.paid(20_000);
         }
         policy.in_vain();
         assert_eq!(policy.limit_ns(), 50_000);
+    }
+
+    #[test]
+    fn it_looks_a_few_times_as_long_as_it_had_to_wait() {
+        let mut policy = SpinPolicy::new(Duration::from_micros(50));
+        for _ in 0..500 {
+            policy.paid(5_000);
+        }
+        assert_eq!(policy.limit_ns(), 20_000);
+        (0..500).for_each(|_| policy.paid(0));
+        assert_eq!(policy.limit_ns(), LOOK_MIN_NS);
+        policy.woken_by_message(30_000);
+        assert_eq!(policy.limit_ns(), 50_000, "a wait that was longer is learned at once");
+    }
+
+    #[test]
+    fn it_never_looks_for_longer_than_it_may() {
+        let mut policy = SpinPolicy::new(Duration::from_micros(1));
+        policy.woken_by_message(1_500);
+        assert_eq!(policy.limit_ns(), 1_000);
+        let mut policy = SpinPolicy::new(Duration::MAX);
+        policy.woken_by_message(u64::MAX - 1);
+        assert!(policy.limit_ns() > 1_000_000_000);
     }
 
     #[test]
@@ -134,7 +179,7 @@ mod tests {
         for _ in 0..100 {
             policy.ended_by_completion(500);
         }
-        assert_eq!(policy.limit_ns(), 50_000);
+        assert!(policy.limit_ns() > 0);
         for _ in 0..CREDIT_MAX {
             policy.ended_by_completion(10_000);
         }
@@ -156,7 +201,7 @@ mod tests {
     fn a_limit_of_zero_is_off() {
         let mut policy = SpinPolicy::new(Duration::ZERO);
         policy.woken_by_message(1);
-        policy.paid();
+        policy.paid(1);
         assert_eq!(policy.limit_ns(), 0);
         assert!(!policy.is_on());
     }

@@ -204,7 +204,7 @@ impl Worker<'_> {
         let (mut now_ns, mut alone_from_ns) = (started_ns, started_ns);
         let came = loop {
             if self.local.mailbox.inbox.has_messages() || shed::has_offer(self.local) {
-                self.spin.paid();
+                self.spin.paid(now_ns - started_ns);
                 counters.spins_paid.add(1);
                 break true;
             }

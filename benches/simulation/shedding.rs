@@ -352,8 +352,8 @@ impl Shedding {
     fn idle(&mut self, world: &mut World, ring: usize) -> Next {
         if let Some(after_ns) = self.take_offer(world, ring) {
             let own = &mut self.rings[ring];
-            if own.looks_since_ns.take().is_some() {
-                own.spin.paid();
+            if let Some(since_ns) = own.looks_since_ns.take() {
+                own.spin.paid(world.now_ns - since_ns);
             }
             return Next::Again { after_ns };
         }
