@@ -148,8 +148,10 @@ where
     T: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::from_std(listener).expect("it listens");
-    loop {
-        let (stream, _) = listener.accept().await.expect("the client comes");
+    // One accept, which the kernel completes again and again.
+    let mut incoming = listener.incoming();
+    while let Some(stream) = incoming.next().await {
+        let stream = stream.expect("the client comes");
         stream.set_nodelay(true).expect("TCP has that");
         ringpool::spawn(task_of(stream)).detach();
     }
