@@ -46,17 +46,15 @@ pub(crate) fn spend() {
 }
 
 /// Takes so many units, for an operation that costs as much as several; on `false` there are not
-/// as many, and none has been taken.
+/// more than as many, and none has been taken.
 #[inline]
-pub(crate) fn spend_all(needed: u16) -> bool {
+pub(crate) fn spend_unless_last(needed: u16) -> bool {
     let units = BUDGET.with(Cell::get);
-    if units < needed {
-        return false;
-    }
-    if units != UNLIMITED {
+    let is_enough = units > needed;
+    if is_enough && units != UNLIMITED {
         reset(units - needed);
     }
-    true
+    is_enough
 }
 
 #[cfg(all(test, not(ringpool_loom)))]
@@ -76,6 +74,17 @@ mod tests {
         reset(1);
         assert_eq!(poll_proceed(&context), Poll::Ready(()));
         reset(UNLIMITED);
+    }
+
+    #[test]
+    fn an_operation_that_costs_much_leaves_something() {
+        reset(10);
+        assert!(spend_unless_last(6));
+        assert!(!spend_unless_last(4));
+        assert_eq!(BUDGET.with(Cell::get), 4);
+        reset(UNLIMITED);
+        assert!(spend_unless_last(1));
+        assert_eq!(BUDGET.with(Cell::get), UNLIMITED);
     }
 
     #[test]

@@ -166,9 +166,7 @@ impl Worker<'_> {
         if spin_ns > 0 || self.completes_at_once {
             // A call that does not wait needs no clock, and no word to those who might wake us.
             self.submit_and_reap()?;
-            // What has just completed may have woken a task, or given a buffer back that is for
-            // more than those who were called.
-            if !self.local.ready.is_empty() || !self.local.awaited_pools.is_empty() {
+            if self.goes_on() {
                 return Ok(());
             }
             // What nobody waited for may have ended just now, and who asks while we sleep shall
@@ -188,6 +186,16 @@ impl Worker<'_> {
         let slept = if asleep { self.sleep(looked) } else { Ok(()) };
         shed::wake_up(self.local);
         slept
+    }
+
+    /// Whether the loop has to go on, because of what has just completed: it may have woken a task,
+    /// given a buffer back that is for more than those who were called, or released entries that
+    /// are to be submitted.
+    fn goes_on(&self) -> bool {
+        let local = self.local;
+        !local.ready.is_empty()
+            || !local.awaited_pools.is_empty()
+            || local.ring.borrow_mut().has_left_over()
     }
 
     /// Waits awake until something comes; says whether it did, or whether to look again anyhow.
@@ -229,6 +237,7 @@ impl Worker<'_> {
             spin_loop();
         };
         self.local.trace.ends(false);
+        self.local.now.set(Moment::from_ns(now_ns));
         counters.spin_ns.add(now_ns - started_ns);
         came
     }

@@ -119,3 +119,24 @@ fn a_pool_stops_although_a_drained_operation_waits_for_one_that_never_ends() {
         pool.shutdown(Duration::from_secs(30)).unwrap();
     }
 }
+
+#[test]
+fn what_a_reap_has_queued_does_not_wait_for_a_ring_that_looks_on() {
+    let _limit = limit();
+    let (reader, _writer) = pipe();
+    // Long enough to be seen: it would be submitted when the ring falls asleep.
+    let look = Duration::from_secs(3600);
+    let pool = Pool::builder().threads(1).spin_before_sleep(look).build().unwrap();
+    // Quick messages, for which it pays to look on.
+    for _ in 0..50 {
+        pool.runtime(0).spawn(async {}).wait().unwrap();
+    }
+    pool.block_on(async {
+        let mut read = op::read(&reader, vec![0; 8]);
+        assert!(poll_once(&mut read, &own_waker().await).is_pending());
+        yield_now().await;
+        drop(read);
+        // Released when the read is reaped, which makes no task ready.
+        op::nop().drain().await.unwrap();
+    });
+}

@@ -355,6 +355,12 @@ impl Ring {
         !queue.is_empty() || queue.taskrun() || queue.cq_overflow() || !self.backlog.is_empty()
     }
 
+    /// Whether a turn without waiting would do anything that reaping has left to it.
+    #[inline]
+    pub(crate) fn has_left_over(&mut self) -> bool {
+        self.needs_enter() || self.draining.has_refused()
+    }
+
     /// Whether entries wait to be submitted, or to be queued.
     #[inline]
     pub(crate) fn has_entries(&mut self) -> bool {
