@@ -6,9 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-
 use crate::affinity::{self, CoreSet};
+use crate::attendance::Attendance;
 use crate::balance::Balance;
 use crate::balance::board::Board;
 use crate::balance::policy::SOON_NS;
@@ -299,8 +298,8 @@ impl Builder {
             thread_name: format!("{}-blocking", self.thread_name),
             cores: CoreSet::of_current_thread(),
         }));
-        let (present, all_ended) = unbounded();
-        let mut pool = Pool::empty(all_ended, blocking.clone(), self.placement.clone());
+        let attendance = Arc::new(Attendance::default());
+        let mut pool = Pool::empty(attendance.clone(), blocking.clone(), self.placement.clone());
         // One ring has nobody to give to.
         let balance = if cores.len() > 1 { self.balance } else { Balance::Manual };
         let board = Arc::new(Board::new(cores.len()));
@@ -309,13 +308,10 @@ impl Builder {
         };
         let rings: Vec<_> = cores.into_iter().enumerate().map(new_shared).collect();
         let peers = if balance == Balance::Shed { rings.clone() } else { Vec::new() }.into();
-        // Declared after the pool, and so dropped before it: on an error the pool waits for all.
-        let presence = present;
-        let (ready, reports) = unbounded();
         let mut started = Ok(());
         for shared in rings {
-            let options = self.thread_options(&peers, ready.clone(), presence.clone());
-            match thread::start(shared.clone(), options) {
+            let options = self.thread_options(&peers);
+            match thread::start(shared.clone(), options, attendance.admit()) {
                 Ok(thread) => pool.add(Runtime::new(shared), thread),
                 Err(error) => {
                     started = Err(error);
@@ -323,9 +319,10 @@ impl Builder {
                 }
             }
         }
-        drop((ready, presence));
-        // Dropping the pool on an error stops those that have been started.
-        started.and(wait_for_all(&reports, pool.len()))?;
+        // For all of them, also after an error: a ring can be told to stop only once it can be
+        // reached, which is what dropping the pool does then.
+        let begun = attendance.wait_until_begun();
+        started.and(begun)?;
         pool.runtimes().iter().for_each(|runtime| runtime.set_pool(pool.runtimes()));
         if let Some(watchdog) = self.watchdog {
             let name = format!("{}-watchdog", self.thread_name);
@@ -334,12 +331,7 @@ impl Builder {
         Ok(pool)
     }
 
-    fn thread_options(
-        &self,
-        peers: &Arc<[Arc<Shared>]>,
-        ready: Sender<io::Result<()>>,
-        presence: Sender<()>,
-    ) -> ThreadOptions {
+    fn thread_options(&self, peers: &Arc<[Arc<Shared>]>) -> ThreadOptions {
         ThreadOptions {
             peers: peers.clone(),
             soon_ns: u64::try_from(self.shed_beyond.as_nanos()).unwrap_or(u64::MAX),
@@ -350,8 +342,6 @@ impl Builder {
             doorbell: self.doorbell,
             on_start: self.on_thread_start.clone(),
             on_stop: self.on_thread_stop.clone(),
-            ready,
-            presence,
         }
     }
 
@@ -395,18 +385,6 @@ impl Builder {
 
 fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
-}
-
-/// Waits until every thread has its ring, or has said why it has not: a ring can be told to stop
-/// only once it can be reached. Gives the first error.
-fn wait_for_all(reports: &Receiver<io::Result<()>>, threads: usize) -> io::Result<()> {
-    let ended = || io::Error::other("a ring's thread ended before it began");
-    let mut outcome = Ok(());
-    for _ in 0..threads {
-        // All of them, also after an error: a thread that begins must find the pool there.
-        outcome = outcome.and(reports.recv().unwrap_or_else(|_| Err(ended())));
-    }
-    outcome
 }
 
 /// Runs a hook of the user's.

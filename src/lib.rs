@@ -199,6 +199,8 @@ pub use error::{
 #[cfg(not(ringpool_loom))]
 mod affinity;
 #[cfg(not(ringpool_loom))]
+mod attendance;
+#[cfg(not(ringpool_loom))]
 mod blocking;
 #[cfg(not(ringpool_loom))]
 pub mod buf;

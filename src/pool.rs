@@ -6,11 +6,9 @@ use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-
+use crate::attendance::Attendance;
 use crate::blocking::BlockingPool;
 use crate::buf::RegisteredBuffers;
 use crate::builder::Builder;
@@ -21,6 +19,7 @@ use crate::placement::{Placement, by_key};
 use crate::primitives::unpoisoned;
 use crate::runtime::{Runtime, deadline_after};
 use crate::task::{self, Birth, SpawnError, Task, TaskError, block_on_thread};
+use crate::thread::RingThread;
 use crate::watchdog::Watchdog;
 
 /// How long dropping a pool waits for its threads.
@@ -50,9 +49,9 @@ const DUMP_LIMIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Pool {
     runtimes: Vec<Runtime>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Disconnected when the last ring's thread has ended.
-    all_ended: Receiver<()>,
+    threads: Mutex<Vec<RingThread>>,
+    /// Which of them have ended.
+    attendance: Arc<Attendance>,
     blocking: Arc<BlockingPool>,
     placement: Placement,
     next: AtomicUsize,
@@ -82,17 +81,17 @@ impl Pool {
 
     /// A pool that has no ring yet.
     pub(crate) fn empty(
-        all_ended: Receiver<()>,
+        attendance: Arc<Attendance>,
         blocking: Arc<BlockingPool>,
         placement: Placement,
     ) -> Self {
         let (runtimes, threads) = (Vec::new(), Mutex::new(Vec::new()));
         let (next, watchdog) = (AtomicUsize::new(0), None);
-        Self { runtimes, threads, all_ended, blocking, placement, next, watchdog }
+        Self { runtimes, threads, attendance, blocking, placement, next, watchdog }
     }
 
     /// One more ring, while the pool is being built.
-    pub(crate) fn add(&mut self, runtime: Runtime, thread: JoinHandle<()>) {
+    pub(crate) fn add(&mut self, runtime: Runtime, thread: RingThread) {
         self.runtimes.push(runtime);
         unpoisoned(self.threads.lock()).push(thread);
     }
@@ -348,12 +347,13 @@ impl Pool {
         // The rings were given until the deadline for what the kernel has; they need a moment more
         // to say that they have stopped.
         let last = deadline.checked_add(Duration::from_millis(200)).unwrap_or(deadline);
-        let ended = self.all_ended.recv_deadline(last) == Err(RecvTimeoutError::Disconnected);
+        let ended = self.attendance.wait_until_gone(last);
         if ended {
-            for thread in unpoisoned(self.threads.lock()).drain(..) {
-                // A ring's thread that panics aborts the process, so there is no panic to see.
-                let _ = thread.join();
-            }
+            let mut threads = unpoisoned(self.threads.lock());
+            // A ring's thread that panics aborts the process, so there is no panic to see.
+            let rings: Vec<_> = threads.drain(..).map(RingThread::join).collect();
+            // Now that no thread is left to be interrupted for it, they are closed.
+            drop(rings);
         }
         if ended && self.blocking.wait(last) {
             return Ok(());

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-
 use crate::affinity::pin_to;
+use crate::attendance::Presence;
 use crate::buf::provided::AwaitedPools;
 use crate::builder::{Doorbell, Hook, call_hook};
 use crate::context::{self, Local};
 use crate::dump::Looks;
 use crate::foreign::shielded;
 use crate::recycle;
-use crate::ring::{Features, Ring, RingOptions, doorbell, open};
+use crate::ring::{Features, RetiredRing, Ring, RingOptions, doorbell, open};
 use crate::runtime::Shared;
 use crate::shutdown;
 use crate::sleep::SpinPolicy;
@@ -25,6 +24,9 @@ use crate::time::heap::TimerHeap;
 use crate::time::moment::Moment;
 use crate::trace::Tracer;
 use crate::worker::Worker;
+
+/// The thread of a ring, which it leaves to who joins it.
+pub(crate) type RingThread = JoinHandle<Option<RetiredRing>>;
 
 /// What a thread needs to know to begin.
 pub(crate) struct ThreadOptions {
@@ -39,24 +41,25 @@ pub(crate) struct ThreadOptions {
     pub(crate) soon_ns: u64,
     pub(crate) on_start: Option<Hook>,
     pub(crate) on_stop: Option<Hook>,
-    /// Told once whether the ring works.
-    pub(crate) ready: Sender<io::Result<()>>,
-    /// Dropped when the thread ends.
-    pub(crate) presence: Sender<()>,
 }
 
-/// Starts the thread; `options.ready` is told what came of it.
-pub(crate) fn start(shared: Arc<Shared>, options: ThreadOptions) -> io::Result<JoinHandle<()>> {
+/// Starts the thread; `presence` is told what came of it, and is dropped when the thread ends.
+pub(crate) fn start(
+    shared: Arc<Shared>,
+    options: ThreadOptions,
+    mut presence: Presence,
+) -> io::Result<RingThread> {
     let name = format!("{}-{}", options.name, shared.index);
     std::thread::Builder::new().name(name).spawn(move || {
         // Whatever a user's code does is caught where it is called. A panic that gets here is a
         // defect of ours, and to go on would break promises that memory safety rests on.
         let _guard = AbortOnPanic;
-        live(&shared, &options);
+        let ring = live(&shared, &options, &mut presence);
         drop(shared);
         // What its tasks and operations were made of; other rings make do without.
         recycle::empty_depot();
-        drop(options.presence);
+        drop(presence);
+        ring
     })
 }
 
@@ -71,15 +74,19 @@ impl Drop for AbortOnPanic {
     }
 }
 
-/// All of a ring's life, on its thread.
-pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
+/// All of a ring's life, on its thread; gives what is left of it.
+pub(crate) fn live(
+    shared: &Arc<Shared>,
+    options: &ThreadOptions,
+    presence: &mut Presence,
+) -> Option<RetiredRing> {
     let begun = begin(shared, options);
     let (local, spin) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             shared.set_stopped();
-            let _ = options.ready.send(Err(error));
-            return;
+            presence.report(Err(error));
+            return None;
         }
     };
     let entered = context::enter(&local);
@@ -87,11 +94,11 @@ pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
         Ok(event_fd) => event_fd,
         Err(error) => {
             shared.set_stopped();
-            let _ = options.ready.send(Err(error));
-            return;
+            presence.report(Err(error));
+            return None;
         }
     };
-    let _ = options.ready.send(Ok(()));
+    presence.report(Ok(()));
     let mut worker = Worker {
         local: &local,
         event_fd,
@@ -100,7 +107,8 @@ pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
         completes_at_once: false,
         turns: 0,
     };
-    if let Err(error) = worker.run() {
+    let outcome = worker.run();
+    if let Err(error) = &outcome {
         let index = shared.index;
         // Printing panics where stderr is gone.
         let _ = shielded(|| eprintln!("ringpool: ring {index} fails and stops: {error}"));
@@ -112,6 +120,9 @@ pub(crate) fn live(shared: &Arc<Shared>, options: &ThreadOptions) {
     // What the hook has spawned.
     shutdown::end_everything(&local);
     drop(entered);
+    let ring = local.ring.into_inner().retire();
+    // Nobody joins a thread whose ring has failed, before the pool ends.
+    outcome.is_ok().then_some(ring)
 }
 
 /// Pins the thread and makes its ring.

@@ -451,6 +451,12 @@ impl Ring {
         if entered < 0 { Err(io::Error::last_os_error()) } else { Ok(entered as usize) }
     }
 
+    /// Owner, about to end: nothing is asked of the ring any more.
+    pub(crate) fn retire(mut self) -> RetiredRing {
+        self.buffer_groups.end(&self.uring, self.in_flight.len());
+        RetiredRing(self.uring)
+    }
+
     /// Copies all completions out of the queue.
     pub(crate) fn reap(&mut self, into: &mut Vec<Reaped>) {
         // The loop enters the kernel before, which moves over what there is room for: so the queue
@@ -465,15 +471,14 @@ impl Ring {
     }
 }
 
-impl Drop for Ring {
-    fn drop(&mut self) {
-        self.buffer_groups.end(&self.uring, self.in_flight.len());
-        if let Some(registered) = self.registered.take() {
-            // The thread is about to end, which gives the place back as well.
-            let _ = registered.unregister(&self.uring);
-        }
-    }
-}
+/// A ring that its thread has done with: its descriptor and its memory. Dropping it closes it.
+///
+/// Any thread may do that, and best one that is left alone: each mapping that goes interrupts all
+/// processors on which other threads of the process run, and waits for them.
+///
+/// A [`Ring`] that never got so far closes itself when it is dropped. In either case the thread
+/// still has its place for the ring ([`RegisteredRing`]) and gives it back when it ends.
+pub(crate) struct RetiredRing(#[expect(dead_code, reason = "is dropped")] IoUring);
 
 /// An entry whose completion nobody needs to see.
 fn quiet(entry: squeue::Entry) -> squeue::Entry {

@@ -1,6 +1,7 @@
 //! What this kernel's io_uring can do, found by asking and trying, never by its version.
 
 use std::io;
+use std::sync::OnceLock;
 
 use io_uring::{IoUring, Parameters, Probe, opcode};
 
@@ -30,9 +31,7 @@ pub(crate) struct Features {
 impl Features {
     /// Asks the kernel about `ring`, which was made with or without the index array.
     pub(crate) fn detect(ring: &IoUring, no_sqarray: bool) -> io::Result<Self> {
-        let mut probe = Probe::new();
-        ring.submitter().register_probe(&mut probe)?;
-        let operations = OpSet::from_fn(|opcode| probe.is_supported(opcode));
+        let operations = operations(ring)?;
         let parameters = ring.params();
         let min_timeout = parameters.is_feature_min_timeout();
         Ok(Self {
@@ -51,6 +50,17 @@ impl Features {
     pub(crate) fn reports_zero_copy(&self) -> bool {
         self.operations.supports(opcode::ReadMulti::CODE)
     }
+}
+
+/// The operations that the kernel knows: the same for all rings, so the first one asks.
+fn operations(ring: &IoUring) -> io::Result<OpSet> {
+    static ANSWER: OnceLock<OpSet> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(*answer);
+    }
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    Ok(*ANSWER.get_or_init(|| OpSet::from_fn(|opcode| probe.is_supported(opcode))))
 }
 
 /// The feature bit that the design stands on and this ring lacks, if there is one.

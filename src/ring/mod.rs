@@ -2,7 +2,8 @@
 //!
 //! `setup` makes a ring, `driver` submits to it and reaps from it, `doorbell` wakes the thread of
 //! another one. A [`Ring`] is touched by the thread that made it and no other; the kernel insists
-//! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`.
+//! (`IORING_SETUP_SINGLE_ISSUER`), and so does the type, which is not `Send`. When the thread has
+//! ended, whoever joins it closes the ring.
 
 mod buffers;
 pub(crate) mod doorbell;
@@ -24,7 +25,7 @@ mod stopping;
 mod sync_message;
 
 pub(crate) use buffers::Bank;
-pub(crate) use driver::Ring;
+pub(crate) use driver::{RetiredRing, Ring};
 pub(crate) use environment::Environment;
 pub(crate) use features::Features;
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::os::fd::AsRawFd;
 use io_uring::IoUring;
 
 const REGISTER_RING_FDS: libc::c_uint = 20;
-const UNREGISTER_RING_FDS: libc::c_uint = 21;
 
 /// The kernel's `io_uring_rsrc_update`.
 #[repr(C)]
@@ -21,8 +20,8 @@ struct Update {
 ///
 /// `io_uring::Submitter::register_ring_fd` keeps the index in a `Submitter`, which borrows the
 /// ring and lives for one call here, so the index is kept in a value of its own. It counts on the
-/// thread that registered it and on no other. The kernel keeps the ring until the place is given
-/// back or the thread ends: closing the ring alone does not end it.
+/// thread that registered it and on no other. The kernel keeps the ring until the thread ends,
+/// which gives the place back: closing the ring alone does not end it.
 #[derive(Debug)]
 pub(crate) struct RegisteredRing {
     index: u32,
@@ -40,12 +39,6 @@ impl RegisteredRing {
     /// What to pass to `io_uring_enter` together with `IORING_ENTER_REGISTERED_RING`.
     pub(crate) fn index(&self) -> u32 {
         self.index
-    }
-
-    /// Gives the place back; on the thread that took it, and before `ring` is closed.
-    pub(crate) fn unregister(self, ring: &IoUring) -> io::Result<()> {
-        let mut update = Update { offset: self.index, reserved: 0, data: 0 };
-        change(ring, UNREGISTER_RING_FDS, &mut update)
     }
 }
 
@@ -67,6 +60,13 @@ fn change(ring: &IoUring, operation: libc::c_uint, update: &mut Update) -> io::R
 mod tests {
     use super::*;
 
+    const UNREGISTER_RING_FDS: libc::c_uint = 21;
+
+    fn unregister(registered: RegisteredRing, ring: &IoUring) -> io::Result<()> {
+        let mut update = Update { offset: registered.index, reserved: 0, data: 0 };
+        change(ring, UNREGISTER_RING_FDS, &mut update)
+    }
+
     /// Enters by the index with nothing to do; the kernel looks the ring up all the same.
     fn enter(index: u32) -> io::Result<()> {
         let flags = io_uring::EnterFlags::REGISTERED_RING.bits();
@@ -83,7 +83,7 @@ mod tests {
         let registered = RegisteredRing::register(&ring).expect("the table has room");
         let index = registered.index();
         enter(index).expect("the index is known");
-        registered.unregister(&ring).expect("it was registered");
+        unregister(registered, &ring).expect("it was registered");
         assert!(enter(index).is_err());
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| RegisteredRing::register(&ring).ok()).collect();
         assert_eq!(taken.len(), 16);
         for registered in taken {
-            registered.unregister(&ring).expect("it was registered");
+            unregister(registered, &ring).expect("it was registered");
         }
     }
 }

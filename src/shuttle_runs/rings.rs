@@ -6,10 +6,10 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
 use shuttle::thread::{self, JoinHandle, Thread};
 
 use crate::Runtime;
+use crate::attendance::Attendance;
 use crate::balance::Balance;
 use crate::balance::board::Board;
 use crate::blocking::{BlockingOptions, BlockingPool};
@@ -83,8 +83,8 @@ impl Rings {
 
 fn start(shared: Arc<Shared>, peers: &Arc<[Arc<Shared>]>) -> (Runtime, JoinHandle<()>) {
     let runtime = Runtime::new(shared.clone());
-    let (ready, begun) = bounded(1);
-    let (presence, _ended) = bounded(0);
+    let attendance = Arc::new(Attendance::default());
+    let mut presence = attendance.admit();
     let options = ThreadOptions {
         name: "a-ring".to_owned(),
         ring: RingOptions { submission_entries: 8, completion_entries: 32, ..Default::default() },
@@ -95,17 +95,15 @@ fn start(shared: Arc<Shared>, peers: &Arc<[Arc<Shared>]>) -> (Runtime, JoinHandl
         soon_ns: 0,
         on_start: None,
         on_stop: None,
-        ready,
-        presence,
     };
     let mailbox = address_of(shared.mailbox);
     let thread = thread::spawn(move || {
         SLEEPERS.with_borrow_mut(|sleepers| sleepers.insert(mailbox, thread::current()));
-        live(&shared, &options);
+        drop(live(&shared, &options, &mut presence));
         SLEEPERS.with_borrow_mut(|sleepers| sleepers.remove(&mailbox));
     });
     loop {
-        if let Ok(started) = begun.try_recv() {
+        if let Some(started) = attendance.outcome() {
             started.expect("io_uring works here");
             return (runtime, thread);
         }
