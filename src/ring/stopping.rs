@@ -7,7 +7,6 @@
 //! after some times the next one is put off.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -25,7 +24,7 @@ const NOT_ASKED: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Stopping {
     /// How often the kernel has not found each of them.
-    missed: HashMap<NonNull<CellHeader>, u32, BuildHasherDefault<AddressHasher>>,
+    missed: HashMap<NonNull<CellHeader>, u32>,
     /// Those to ask for when their time has come.
     put_off: Vec<NonNull<CellHeader>>,
     put_off_until: Option<Instant>,
@@ -105,35 +104,9 @@ impl Stopping {
     }
 }
 
-/// Spreads addresses. Those of cells are our own allocator's, and nobody chooses them so that they
-/// meet; the usual hash, which guards against that, takes several times as long, and asks the
-/// kernel for random numbers once a thread.
-#[derive(Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
-    }
-
-    /// Both halves of a product: where in the table comes from the low bits of what is made of
-    /// them, and what is compared there from the high ones.
-    #[inline]
-    fn write_usize(&mut self, address: usize) {
-        const GOLDEN: u128 = 0x9e37_79b9_7f4a_7c15;
-        let product = u128::from(self.0 ^ address as u64) * GOLDEN;
-        self.0 = product as u64 ^ (product >> 64) as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
     fn what_the_kernel_does_not_find_is_asked_for_at_once_and_then_with_patience() {
@@ -148,24 +121,6 @@ mod tests {
         let cells = std::iter::repeat_with(|| stopping.take_put_off()).find(|it| !it.is_empty());
         assert_eq!(cells, Some(vec![cell]));
         assert_eq!(stopping.limit(None), None);
-    }
-
-    /// Blocks are 32 bytes apart and more; many of them are in one page, or in one span of pages.
-    #[test]
-    fn addresses_of_cells_are_spread_over_all_of_a_table() {
-        for apart in [32, 64, 320, 4096, 65_536] {
-            let hash_of = |at: usize| {
-                let mut hasher = AddressHasher::default();
-                hasher.write_usize(0x7f3e_4bb0_d010 + at * apart);
-                hasher.finish()
-            };
-            let count_of = |part: fn(u64) -> u64| {
-                (0..128).map(|at| part(hash_of(at))).collect::<HashSet<_>>().len()
-            };
-            // By chance 81 of 128 would be hit.
-            assert!(count_of(|hash| hash % 128) > 40, "{apart} apart");
-            assert!(count_of(|hash| hash >> 57) > 40, "{apart} apart");
-        }
     }
 
     #[test]
