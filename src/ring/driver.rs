@@ -471,13 +471,11 @@ impl Ring {
     }
 }
 
-/// A ring that its thread has done with: its descriptor and its memory. Dropping it closes it.
+/// A ring that its thread has done with. Dropping it closes it, as it does a [`Ring`] that never
+/// got so far; the thread's place for it ([`RegisteredRing`]) ends with the thread.
 ///
 /// Any thread may do that, and best one that is left alone: each mapping that goes interrupts all
 /// processors on which other threads of the process run, and waits for them.
-///
-/// A [`Ring`] that never got so far closes itself when it is dropped. In either case the thread
-/// still has its place for the ring ([`RegisteredRing`]) and gives it back when it ends.
 pub(crate) struct RetiredRing(#[expect(dead_code, reason = "is dropped")] IoUring);
 
 /// An entry whose completion nobody needs to see.
