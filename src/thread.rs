@@ -106,6 +106,7 @@ pub(crate) fn live(
         reaped: Vec::new(),
         completes_at_once: false,
         turns: 0,
+        own_first: 0,
     };
     let outcome = worker.run();
     if let Err(error) = &outcome {

@@ -25,6 +25,10 @@ const LOOKS_PER_CLOCK: u32 = 16;
 /// Turns of the loop between two looks at the coarse clock.
 const TURNS_PER_CLOCK: u8 = 8;
 
+/// So often in a row a ring that has run dry goes on with what the kernel has done for it, although
+/// others have something to give.
+const OWN_FIRST: u8 = 16;
+
 /// How long a thread waits awake before it lets others use its processor, each time.
 const AWAKE_ALONE_NS: u64 = 2_000;
 
@@ -40,6 +44,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) completes_at_once: bool,
     /// For what is done every few turns only.
     pub(crate) turns: u8,
+    /// How often in a row own work came before what others have laid out.
+    pub(crate) own_first: u8,
 }
 
 impl Worker<'_> {
@@ -158,6 +164,9 @@ impl Worker<'_> {
 
     /// Nothing is ready: waits awake for a while if that pays, and then asleep.
     fn idle(&mut self) -> io::Result<()> {
+        if shed::has_offer(self.local) && self.finds_own_work()? {
+            return Ok(());
+        }
         if shed::take_offer(self.local) {
             // There is always more to take, perhaps; what was asked of the kernel shall not wait.
             return self.submit_and_reap();
@@ -196,6 +205,22 @@ impl Worker<'_> {
         !local.ready.is_empty()
             || !local.awaited_pools.is_empty()
             || local.ring.borrow_mut().has_left_over()
+    }
+
+    /// Whether there is own work after all, where this ring would else take some of others.
+    ///
+    /// Whoever has just been answered may have asked again, on this very processor, and the kernel
+    /// says so when the next receive is submitted. A ring that took from others first would lay
+    /// out its own work soon after, for them to take, and so tasks would go round.
+    #[cold]
+    fn finds_own_work(&mut self) -> io::Result<bool> {
+        if self.own_first >= OWN_FIRST || !self.local.ring.borrow_mut().needs_enter() {
+            self.own_first = 0;
+            return Ok(false);
+        }
+        self.own_first += 1;
+        self.submit_and_reap()?;
+        Ok(self.goes_on())
     }
 
     /// Waits awake until something comes; says whether it did, or whether to look again anyhow.
