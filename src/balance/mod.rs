@@ -4,11 +4,11 @@
 //!
 //! A ring with more to do than it will have done soon lays the rest of its movable tasks out on its
 //! *shelf* (`shelf.rs`), as one list. It goes on with what it keeps, and takes back from the shelf
-//! when that is done. A ring with nothing to do looks at the shelves of the others before it waits,
-//! takes a whole list, keeps its share, and lays the rest out on its own shelf, from where the
-//! next one takes it, the first owner included. So nobody reaches into another's queue, a list
-//! changes hands in one step however long it is, and only tasks that are about to be polled are
-//! taken in one by one.
+//! when that is done. A ring with nothing to do, and for which the kernel has done nothing either,
+//! looks at the shelves of the others before it waits, takes a whole list, keeps its share, and
+//! lays the rest out on its own shelf, from where the next one takes it, the first owner included.
+//! So nobody reaches into another's queue, a list changes hands in one step however long it is, and
+//! only tasks that are about to be polled are taken in one by one.
 //!
 //! Who lays something out wakes one ring that sleeps, by a message to its inbox; that one wakes the
 //! next if it leaves something over (`board.rs` says why none is overlooked). No ring is woken for

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ringpool::{Channel, Pool, RuntimeMetrics, spawn, spawn_on, yield_now};
+use ringpool::{Channel, Pool, RuntimeMetrics, op, spawn, spawn_on, yield_now};
 
 use crate::common::{Count, here, is_emulated, limit, limit_of, rounds, shut_down, until};
 
@@ -80,6 +80,40 @@ fn those_beside_one_that_computes_for_long_are_run_by_the_other_ring() {
                 }
             });
         }
+    }
+}
+
+/// A ring looks at what the kernel has done for it before it takes from others, but not for ever.
+#[test]
+fn a_ring_whose_operations_complete_at_once_takes_from_others_too() {
+    let _limit = limit();
+    let pool = Pool::new(2);
+    for _ in 0..rounds(100) {
+        let done = Arc::new(AtomicUsize::new(0));
+        let is_over = done.clone();
+        let reading = pool.runtime(1).spawn(async move {
+            while is_over.load(Ordering::SeqCst) == 0 {
+                op::nop().await.expect("a nop does not fail");
+            }
+        });
+        let born_together = async move {
+            let waits = done.clone();
+            let computing = spawn(async move {
+                // How many there are by then is of no interest.
+                let _ = wait_for(&waits, 1);
+                waits.load(Ordering::SeqCst) > 0
+            });
+            let others = [(); 4].map(|()| {
+                let done = done.clone();
+                spawn(async move { done.fetch_add(1, Ordering::SeqCst) })
+            });
+            assert!(computing.await.expect("it ends"), "the others were not run meanwhile");
+            for other in others {
+                other.await.expect("it ends");
+            }
+        };
+        pool.runtime(0).spawn(born_together).wait().expect("it ends");
+        reading.wait().expect("it ends");
     }
 }
 
