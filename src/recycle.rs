@@ -26,6 +26,11 @@ const CLASS_STEP: usize = 32;
 /// What the usual allocators keep beside a block: with it a block fills its class.
 const OF_THE_ALLOCATOR: usize = size_of::<usize>();
 const CLASS_COUNT: usize = 32;
+/// By how much the allocator is made to grow at once. Less than what glibc gives back to the system.
+const AHEAD: Layout = match Layout::from_size_align(48 << 10, BLOCK_ALIGN) {
+    Ok(layout) => layout,
+    Err(_) => unreachable!(),
+};
 /// Blocks that are passed on together.
 const BATCH: u32 = 64;
 /// What lies in the depot at most: 170,000 tasks of the usual size. A burst beyond that goes
@@ -109,11 +114,35 @@ impl Kept {
     }
 }
 
-struct FreeLists([Kept; CLASS_COUNT]);
+struct FreeLists {
+    kept: [Kept; CLASS_COUNT],
+    /// Bytes that have come from the allocator since it was last made to grow ahead.
+    fresh: usize,
+}
+
+impl FreeLists {
+    /// Memory of `class` is about to come from the allocator. The usual one grows the memory of a
+    /// thread by no more than it is asked for, with a system call for each page; so when many
+    /// blocks are asked for, it is made to grow by more at once.
+    #[cold]
+    fn grow_ahead(&mut self, class: usize) {
+        self.fresh += class_layout(class).size();
+        if self.fresh < AHEAD.size() {
+            return;
+        }
+        self.fresh = 0;
+        // SAFETY: the size is not zero. The compiler would leave both calls out.
+        let block = std::hint::black_box(unsafe { alloc(AHEAD) });
+        if !block.is_null() {
+            // SAFETY: just allocated, with the same layout.
+            unsafe { dealloc(block, AHEAD) };
+        }
+    }
+}
 
 impl Drop for FreeLists {
     fn drop(&mut self) {
-        for (class, kept) in self.0.iter_mut().enumerate() {
+        for (class, kept) in self.kept.iter_mut().enumerate() {
             kept.list.free(class);
             kept.spare.free(class);
         }
@@ -123,7 +152,7 @@ impl Drop for FreeLists {
 thread_local! {
     static FREE: UnsafeCell<FreeLists> = const {
         let none = Kept { list: FreeList::EMPTY, spare: FreeList::EMPTY };
-        UnsafeCell::new(FreeLists([none; CLASS_COUNT]))
+        UnsafeCell::new(FreeLists { kept: [none; CLASS_COUNT], fresh: 0 })
     };
 }
 
@@ -239,8 +268,13 @@ pub(crate) fn take(layout: Layout) -> NonNull<u8> {
     let kept = FREE.try_with(|free| {
         // SAFETY: thread-local, and no function here calls out to who might come back while it is
         // borrowed.
-        let kept = unsafe { &mut (&mut *free.get()).0[class] };
-        kept.list.pop().or_else(|| kept.take_more(class))
+        let lists = unsafe { &mut *free.get() };
+        let kept = &mut lists.kept[class];
+        let block = kept.list.pop().or_else(|| kept.take_more(class));
+        if block.is_none() {
+            lists.grow_ahead(class);
+        }
+        block
     });
     kept.ok().flatten().unwrap_or_else(|| from_allocator(class_layout(class)))
 }
@@ -258,7 +292,7 @@ pub(crate) unsafe fn give(block: NonNull<u8>, layout: Layout) {
     };
     let kept = FREE.try_with(|free| {
         // SAFETY: as in `take`.
-        let kept = unsafe { &mut (&mut *free.get()).0[class] };
+        let kept = unsafe { &mut (&mut *free.get()).kept[class] };
         if kept.list.length == BATCH {
             kept.make_room(class);
         }
