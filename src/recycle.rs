@@ -26,7 +26,7 @@ const CLASS_STEP: usize = 32;
 /// What the usual allocators keep beside a block: with it a block fills its class.
 const OF_THE_ALLOCATOR: usize = size_of::<usize>();
 const CLASS_COUNT: usize = 32;
-/// By how much the allocator is made to grow at once. Less than what glibc gives back to the system.
+/// By how much the allocator is made to grow at once. Less than what glibc gives back at once.
 const AHEAD: Layout = match Layout::from_size_align(48 << 10, BLOCK_ALIGN) {
     Ok(layout) => layout,
     Err(_) => unreachable!(),
