@@ -29,6 +29,9 @@ const TURNS_PER_CLOCK: u8 = 8;
 /// others have something to give.
 const OWN_FIRST: u8 = 16;
 
+/// A timer that is due so soon is waited for awake: to fall asleep and to be woken takes longer.
+const NEAR_TIMER_NS: u64 = 5_000;
+
 /// How long a thread waits awake before it lets others use its processor, each time.
 const AWAKE_ALONE_NS: u64 = 2_000;
 
@@ -171,7 +174,7 @@ impl Worker<'_> {
             // There is always more to take, perhaps; what was asked of the kernel shall not wait.
             return self.submit_and_reap();
         }
-        let spin_ns = self.spin.limit_ns();
+        let spin_ns = self.spin.limit_ns().max(self.time_to_near_timer_ns());
         if spin_ns > 0 || self.completes_at_once {
             // A call that does not wait needs no clock, and no word to those who might wake us.
             self.submit_and_reap()?;
@@ -223,14 +226,20 @@ impl Worker<'_> {
         Ok(self.goes_on())
     }
 
-    /// Waits awake until something comes; says whether it did, or whether to look again anyhow.
+    /// How long it takes until a timer is due, if it is not worth while to sleep until then; else 0.
+    fn time_to_near_timer_ns(&self) -> u64 {
+        let Some(deadline_ns) = self.local.timers.borrow().next_deadline_ns() else { return 0 };
+        let left_ns = deadline_ns.saturating_sub(since_start_ns(Instant::now())).max(1);
+        if left_ns <= NEAR_TIMER_NS { left_ns } else { 0 }
+    }
+
+    /// Waits awake until something comes or a timer is due; says whether it did, or whether to look
+    /// again anyhow.
     fn look_on(&mut self, limit_ns: u64) -> bool {
         let counters = self.local.counters();
         let started_ns = since_start_ns(Instant::now());
-        let mut end_ns = started_ns.saturating_add(limit_ns);
-        if let Some(deadline_ns) = self.local.timers.borrow().next_deadline_ns() {
-            end_ns = end_ns.min(deadline_ns);
-        }
+        let deadline_ns = self.local.timers.borrow().next_deadline_ns().unwrap_or(u64::MAX);
+        let end_ns = started_ns.saturating_add(limit_ns).min(deadline_ns);
         counters.spins.add(1);
         self.local.trace.spin_begins();
         let mut looks = 0;
@@ -248,6 +257,9 @@ impl Worker<'_> {
             looks += 1;
             if looks % LOOKS_PER_CLOCK == 0 {
                 now_ns = since_start_ns(Instant::now());
+                if now_ns >= deadline_ns {
+                    break true;
+                }
                 if now_ns >= end_ns {
                     self.spin.in_vain();
                     counters.spins_in_vain.add(1);

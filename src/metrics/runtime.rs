@@ -71,7 +71,7 @@ pub struct RuntimeMetrics {
     pub spins: u64,
     /// How many of these met a message.
     pub spins_paid: u64,
-    /// How many of these met nothing; the others met a completion.
+    /// How many of these met nothing; the others met a completion, or a timer was due.
     pub spins_in_vain: u64,
     /// Time asleep.
     pub asleep: Duration,
