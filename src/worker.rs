@@ -226,7 +226,7 @@ impl Worker<'_> {
         Ok(self.goes_on())
     }
 
-    /// How long it takes until a timer is due, if it is not worth while to sleep until then; else 0.
+    /// How long until a timer is due, if it is not worth while to sleep for that; else 0.
     fn time_to_near_timer_ns(&self) -> u64 {
         let Some(deadline_ns) = self.local.timers.borrow().next_deadline_ns() else { return 0 };
         let left_ns = deadline_ns.saturating_sub(since_start_ns(Instant::now())).max(1);
