@@ -24,6 +24,8 @@ struct State {
     starting: usize,
     /// Threads that have not ended.
     present: usize,
+    /// Those who wait until all have.
+    waiting: usize,
     /// Why the first one that failed did not begin.
     failure: Option<io::Error>,
 }
@@ -35,7 +37,7 @@ impl Attendance {
             state.starting += 1;
             state.present += 1;
         });
-        Presence { attendance: self.clone(), is_starting: true }
+        Presence { attendance: self.clone(), is_starting: true, is_present: true }
     }
 
     /// Waits until every thread that was admitted has begun, or has said why it has not; gives the
@@ -46,13 +48,17 @@ impl Attendance {
         state.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Waits until every thread has ended; `false` if the deadline came first.
+    /// Waits until every thread has ended; `false` if the deadline came first. Who calls it joins
+    /// those that have ended, in both cases, and takes what they leave behind.
     pub(crate) fn wait_until_gone(&self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
-        let state = unpoisoned(self.state.lock());
+        let mut state = unpoisoned(self.state.lock());
+        state.waiting += 1;
         let is_there = |state: &mut State| state.present > 0;
         let waited = self.changed.wait_timeout_while(state, left, is_there);
-        !unpoisoned(waited).1.timed_out()
+        let (mut state, waited) = unpoisoned(waited);
+        state.waiting -= 1;
+        !waited.timed_out()
     }
 
     /// Whether all have begun, for who must not wait; the error as above.
@@ -81,6 +87,7 @@ impl Attendance {
 pub(crate) struct Presence {
     attendance: Arc<Attendance>,
     is_starting: bool,
+    is_present: bool,
 }
 
 impl Presence {
@@ -96,6 +103,22 @@ impl Presence {
             }
         });
     }
+
+    /// The thread ends. Says whether somebody waits for that, who takes what it leaves behind.
+    pub(crate) fn end(mut self) -> bool {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> bool {
+        let mut is_awaited = false;
+        if std::mem::take(&mut self.is_present) {
+            self.attendance.change(|state| {
+                state.present -= 1;
+                is_awaited = state.waiting > 0;
+            });
+        }
+        is_awaited
+    }
 }
 
 impl Drop for Presence {
@@ -103,7 +126,7 @@ impl Drop for Presence {
         if self.is_starting {
             self.report(Err(io::Error::other("a ring's thread ended before it began")));
         }
-        self.attendance.change(|state| state.present -= 1);
+        self.leave();
     }
 }
 
@@ -156,6 +179,23 @@ mod tests {
         });
         assert!(attendance.wait_until_gone(Instant::now() + Duration::from_secs(60)));
         last.join().unwrap();
+    }
+
+    #[test]
+    fn a_thread_hears_at_its_end_whether_somebody_waits() {
+        let attendance = Arc::new(Attendance::default());
+        let (first, second) = (attendance.admit(), attendance.admit());
+        assert!(!first.end());
+        let waiting = attendance.clone();
+        let waiter = thread::spawn(move || {
+            waiting.wait_until_gone(Instant::now() + Duration::from_secs(60))
+        });
+        while unpoisoned(attendance.state.lock()).waiting == 0 {
+            thread::yield_now();
+        }
+        assert!(second.end());
+        assert!(waiter.join().unwrap());
+        assert_eq!(unpoisoned(attendance.state.lock()).waiting, 0);
     }
 
     #[test]

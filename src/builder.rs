@@ -161,7 +161,8 @@ impl Builder {
 
     /// For how long at most a ring that runs out of work looks on for messages before it sleeps, if
     /// messages have been coming so quickly that it pays; the quicker they came, the sooner it
-    /// gives up. Zero is never. By default 50 µs.
+    /// gives up. Zero is never. By default 50 µs. A timer that is due within 5 µs is waited for
+    /// awake in any case.
     pub fn spin_before_sleep(mut self, limit: Duration) -> Self {
         self.spin_before_sleep = limit;
         self

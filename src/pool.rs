@@ -348,13 +348,13 @@ impl Pool {
         // to say that they have stopped.
         let last = deadline.checked_add(Duration::from_millis(200)).unwrap_or(deadline);
         let ended = self.attendance.wait_until_gone(last);
-        if ended {
-            let mut threads = unpoisoned(self.threads.lock());
-            // A ring's thread that panics aborts the process, so there is no panic to see.
-            let rings: Vec<_> = threads.drain(..).map(RingThread::join).collect();
-            // Now that no thread is left to be interrupted for it, they are closed.
-            drop(rings);
-        }
+        let mut threads = unpoisoned(self.threads.lock());
+        let at_end = threads.extract_if(.., |thread| ended || thread.is_finished());
+        // A ring's thread that panics aborts the process, so there is no panic to see.
+        let rings: Vec<_> = at_end.map(RingThread::join).collect();
+        // Now that no thread is left to be interrupted for it, they are closed.
+        drop(rings);
+        drop(threads);
         if ended && self.blocking.wait(last) {
             return Ok(());
         }

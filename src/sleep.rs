@@ -102,6 +102,15 @@ impl SpinPolicy {
         }
     }
 
+    /// A timer was due after looking for `looked_ns`. For one that is `near_ns` away at most it is
+    /// worth while to look whatever else may come; for others the kernel would have woken the ring.
+    pub(crate) fn ended_by_timer(&mut self, looked_ns: u64, near_ns: u64) {
+        // A look at the clock now and then, and so a little later.
+        if looked_ns > 2 * near_ns {
+            self.in_vain();
+        }
+    }
+
     /// A message woke the ring after it had slept for `slept_ns`.
     pub(crate) fn woken_by_message(&mut self, slept_ns: u64) {
         // Waking took a part of that time, so a little more than the limit counts as in time.
@@ -183,6 +192,16 @@ mod tests {
         for _ in 0..CREDIT_MAX {
             policy.ended_by_completion(10_000);
         }
+        assert_eq!(policy.limit_ns(), 0);
+    }
+
+    #[test]
+    fn timers_alone_do_not_keep_it_looking_unless_they_are_near() {
+        let mut policy = SpinPolicy::new(Duration::from_micros(50));
+        policy.woken_by_message(8_000);
+        (0..100).for_each(|_| policy.ended_by_timer(5_100, 5_000));
+        assert!(policy.limit_ns() > 0);
+        (0..CREDIT_MAX).for_each(|_| policy.ended_by_timer(20_000, 5_000));
         assert_eq!(policy.limit_ns(), 0);
     }
 

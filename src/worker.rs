@@ -29,6 +29,9 @@ const TURNS_PER_CLOCK: u8 = 8;
 /// others have something to give.
 const OWN_FIRST: u8 = 16;
 
+/// What is put off until the ring sleeps, or comes back to its loop, waits no longer than this.
+const PUT_OFF_LOOK_NS: u64 = 1_000_000;
+
 /// A timer that is due so soon is waited for awake: to fall asleep and to be woken takes longer.
 const NEAR_TIMER_NS: u64 = 5_000;
 
@@ -171,6 +174,7 @@ impl Worker<'_> {
             return Ok(());
         }
         if shed::take_offer(self.local) {
+            self.own_first = 0;
             // There is always more to take, perhaps; what was asked of the kernel shall not wait.
             return self.submit_and_reap();
         }
@@ -223,7 +227,12 @@ impl Worker<'_> {
         }
         self.own_first += 1;
         self.submit_and_reap()?;
-        Ok(self.goes_on())
+        let goes_on = self.goes_on();
+        if !goes_on {
+            // As above: this ring may sleep next.
+            self.publish();
+        }
+        Ok(goes_on)
     }
 
     /// How long until a timer is due, if it is not worth while to sleep for that; else 0.
@@ -239,6 +248,10 @@ impl Worker<'_> {
         let counters = self.local.counters();
         let started_ns = since_start_ns(Instant::now());
         let deadline_ns = self.local.timers.borrow().next_deadline_ns().unwrap_or(u64::MAX);
+        let limit_ns = match self.local.ring.borrow().has_put_off() {
+            true => limit_ns.min(PUT_OFF_LOOK_NS),
+            false => limit_ns,
+        };
         let end_ns = started_ns.saturating_add(limit_ns).min(deadline_ns);
         counters.spins.add(1);
         self.local.trace.spin_begins();
@@ -258,6 +271,7 @@ impl Worker<'_> {
             if looks % LOOKS_PER_CLOCK == 0 {
                 now_ns = since_start_ns(Instant::now());
                 if now_ns >= deadline_ns {
+                    self.spin.ended_by_timer(now_ns - started_ns, NEAR_TIMER_NS);
                     break true;
                 }
                 if now_ns >= end_ns {

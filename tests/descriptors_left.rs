@@ -6,6 +6,9 @@ mod direct;
 mod network;
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::*;
 use direct::*;
@@ -113,4 +116,42 @@ fn an_end_of_a_pipe_dropped_at_once_is_closed_in_the_table_and_outside() {
         }
         assert_eq!(network::open_fds(), before);
     });
+}
+
+/// The rings' own descriptors, too: the kernel closes the files of their tables with them.
+#[test]
+fn rings_that_nobody_waits_for_are_closed_all_the_same() {
+    let _alone = network::alone();
+    let _limit = limit();
+    let before = network::open_fds();
+    let pool = Arc::new(Pool::new(2));
+    let stopping = pool.clone();
+    let refused = pool.block_on(async move { stopping.shutdown(Duration::ZERO) });
+    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    until(|| network::open_fds() <= before);
+    pool.shutdown(Duration::from_secs(10)).unwrap();
+}
+
+#[test]
+fn rings_whose_pool_could_not_be_waited_for_are_closed_all_the_same() {
+    let _alone = network::alone();
+    let _limit = limit();
+    let before = network::open_fds();
+    let pool = Pool::new(2);
+    let (held, is_held) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (holds, says) = (held.clone(), is_held.clone());
+    pool.runtime(1)
+        .spawn(async move {
+            says.store(true, Ordering::SeqCst);
+            while holds.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        })
+        .detach();
+    until(|| is_held.load(Ordering::SeqCst));
+    let late = pool.shutdown(Duration::from_millis(1)).unwrap_err();
+    assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+    held.store(false, Ordering::SeqCst);
+    until(|| network::open_fds() <= before);
+    drop(pool);
 }

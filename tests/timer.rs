@@ -315,3 +315,21 @@ fn fifty_thousand_sleeps_on_two_rings_all_end() {
         }
     });
 }
+
+#[test]
+fn timers_alone_do_not_keep_a_ring_awake() {
+    let _limit = limit();
+    let pool = Pool::builder().threads(1).spin_before_sleep(Duration::from_secs(3600));
+    let pool = pool.build().unwrap();
+    // Quick messages, for which it pays to look on.
+    for _ in 0..50 {
+        pool.runtime(0).spawn(async {}).wait().unwrap();
+    }
+    let sleeps = || pool.runtime(0).metrics().sleeps;
+    let before = sleeps();
+    pool.block_on(async {
+        while sleeps() < before + 20 {
+            sleep(Duration::from_micros(200)).await;
+        }
+    });
+}

@@ -142,12 +142,6 @@ impl OperationCounters {
         self.started[family as usize].add(1);
     }
 
-    /// It was not started after all.
-    #[inline]
-    pub(crate) fn take_back(&self, family: OperationFamily) {
-        self.started[family as usize].subtract(1);
-    }
-
     /// Its last completion was reaped, and nobody has been told.
     #[inline]
     pub(crate) fn complete(&self, family: OperationFamily) {

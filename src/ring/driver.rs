@@ -11,6 +11,7 @@ use io_uring::{EnterFlags, IoUring, opcode, squeue};
 
 use super::buffers::BufferTable;
 use super::draining::Draining;
+use super::enter_error::settled;
 use super::file_table::FileTable;
 use super::in_flight::{Beginning, InFlight, Operation};
 use super::provided::BufferGroups;
@@ -218,10 +219,16 @@ impl Ring {
         self.submit_now();
     }
 
+    /// Whether the kernel is to be asked again, in a moment, for what it did not find.
+    #[inline]
+    pub(crate) fn has_put_off(&self) -> bool {
+        self.to_stop.has_put_off()
+    }
+
     /// Asks for what the kernel did not find some time ago.
     #[inline]
     pub(crate) fn cancel_put_off(&mut self) {
-        if self.to_stop.has_put_off() {
+        if self.has_put_off() {
             let cells = self.to_stop.take_put_off();
             cells.into_iter().for_each(|cell| self.send_cancel_at_once(cell));
         }
@@ -481,20 +488,4 @@ pub(crate) struct RetiredRing(#[expect(dead_code, reason = "is dropped")] IoUrin
 /// An entry whose completion nobody needs to see.
 fn quiet(entry: squeue::Entry) -> squeue::Entry {
     entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(UserData::Nobody.into_bits())
-}
-
-/// What an enter that failed means to the loop, which comes back in any case: the passing failures
-/// are no failure.
-///
-/// `ETIME`, `EINTR`: the wait is over. `EAGAIN`, `EBUSY`, `ENOMEM`: the kernel is short of memory
-/// or of room for completions; reap, and try again. `EBADR`: it had to drop completions because it
-/// had no memory for them; it has said so once, and waiting goes on.
-fn settled(entered: io::Result<usize>) -> io::Result<()> {
-    const PASSING: [i32; 6] =
-        [libc::ETIME, libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ENOMEM, libc::EBADR];
-    match entered {
-        Ok(_) => Ok(()),
-        Err(error) if error.raw_os_error().is_some_and(|errno| PASSING.contains(&errno)) => Ok(()),
-        Err(error) => Err(error),
-    }
 }

@@ -9,6 +9,7 @@ mod buffers;
 pub(crate) mod doorbell;
 mod draining;
 mod driver;
+mod enter_error;
 mod environment;
 mod features;
 mod file_table;

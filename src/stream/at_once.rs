@@ -34,15 +34,11 @@ pub(super) fn send(fd: &SharedFd, bytes: &impl IoBuf) -> Option<io::Result<usize
         if !coop::spend_unless_last(COSTS) {
             return None;
         }
-        // Before it can be seen.
+        // Before it can be seen, and so also one that finds no room.
         let operations = &local.counters().operations;
         operations.start(OperationFamily::Sockets);
         let sent = send_now(fd, bytes);
-        if sent.is_some() {
-            operations.complete(OperationFamily::Sockets);
-        } else {
-            operations.take_back(OperationFamily::Sockets);
-        }
+        operations.complete(OperationFamily::Sockets);
         sent
     })
 }
