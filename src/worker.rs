@@ -248,11 +248,9 @@ impl Worker<'_> {
         let counters = self.local.counters();
         let started_ns = since_start_ns(Instant::now());
         let deadline_ns = self.local.timers.borrow().next_deadline_ns().unwrap_or(u64::MAX);
-        let limit_ns = match self.local.ring.borrow().has_put_off() {
-            true => limit_ns.min(PUT_OFF_LOOK_NS),
-            false => limit_ns,
-        };
-        let end_ns = started_ns.saturating_add(limit_ns).min(deadline_ns);
+        let has_put_off = self.local.ring.borrow().has_put_off();
+        let limit_ns = if has_put_off { limit_ns.min(PUT_OFF_LOOK_NS) } else { limit_ns };
+        let end_ns = started_ns.saturating_add(limit_ns);
         counters.spins.add(1);
         self.local.trace.spin_begins();
         let mut looks = 0;
