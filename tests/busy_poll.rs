@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
-use ringpool::op::{self, SharedFd, nop};
+use ringpool::op::{self, nop};
 use ringpool::time::sleep;
 use ringpool::{
     Pool, RuntimeMetrics, current, spawn, spawn_blocking, spawn_on, switch_to, yield_now,
@@ -15,12 +15,6 @@ use ringpool::{
 
 fn busy_pool(threads: usize) -> Pool {
     Pool::builder().threads(threads).busy_poll(true).build().unwrap()
-}
-
-/// A reader for operations, and a writer that blocks.
-fn pipe() -> (SharedFd, std::io::PipeWriter) {
-    let (reader, writer) = std::io::pipe().unwrap();
-    (SharedFd::from(std::os::fd::OwnedFd::from(reader)), writer)
 }
 
 fn total(pool: &Pool) -> RuntimeMetrics {

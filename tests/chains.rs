@@ -33,12 +33,6 @@ fn errno_and_buffer<T, B>(result: ringpool::buf::BufResult<T, B>) -> (Option<i32
 
 const CANCELED: Option<i32> = Some(libc::ECANCELED);
 
-/// A read end with nothing in it, and its write end.
-fn pipe() -> (SharedFd, io::PipeWriter) {
-    let (reader, writer) = io::pipe().expect("a pipe");
-    (SharedFd::from(OwnedFd::from(reader)), writer)
-}
-
 /// A file without a name, with these bytes.
 async fn file(bytes: &[u8]) -> SharedFd {
     let flags = libc::O_TMPFILE | libc::O_RDWR;

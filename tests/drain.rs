@@ -3,22 +3,16 @@
 mod common;
 
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use common::*;
-use ringpool::op::{self, SharedFd};
+use ringpool::op;
 use ringpool::time::{sleep, timeout};
 use ringpool::{Doorbell, Pool, spawn, spawn_on, yield_now};
 
 fn pools() -> impl Iterator<Item = Pool> {
     let pool = |doorbell| Pool::builder().threads(2).doorbell(doorbell).build().unwrap();
     [Doorbell::MsgRing, Doorbell::EventFd].into_iter().map(pool)
-}
-
-fn pipe() -> (SharedFd, std::io::PipeWriter) {
-    let (reader, writer) = std::io::pipe().unwrap();
-    (SharedFd::from(OwnedFd::from(reader)), writer)
 }
 
 #[test]

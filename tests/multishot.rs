@@ -47,12 +47,6 @@ fn numbers(count: u64) -> Vec<u64> {
     (0..count).collect()
 }
 
-/// A pipe that can be polled: its read end, and its write end.
-fn pipe() -> (SharedFd, io::PipeWriter) {
-    let (reader, writer) = io::pipe().expect("a pipe");
-    (SharedFd::from(OwnedFd::from(reader)), writer)
-}
-
 /// Lets the ring of the calling task submit what it has, and look at completions.
 async fn turns(count: usize) {
     for _ in 0..count {

@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use ringpool::Pool;
+use ringpool::op::SharedFd;
 
 /// How long a test may take before the process is aborted: a hang has to be seen.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -318,4 +319,10 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let status = cargo.arg("--target-dir").arg(target).status().expect("cargo is there");
     assert!(status.success(), "{cargo:?}: {status}");
     profile.join("examples").join(name)
+}
+
+/// A reader for operations, and a writer that blocks.
+pub(crate) fn pipe() -> (SharedFd, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    (SharedFd::from(std::os::fd::OwnedFd::from(reader)), writer)
 }

@@ -1,7 +1,6 @@
 //! What the tests of combinators share.
 
 use std::future::{Future, poll_fn};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,12 +15,6 @@ pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 /// Longer than nothing, and shorter than a patient person.
 pub(crate) const SHORT: Duration = Duration::from_millis(2);
-
-/// Both ends of a pipe.
-pub(crate) fn pipe() -> (SharedFd, std::io::PipeWriter) {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    (SharedFd::from(OwnedFd::from(reader)), writer)
-}
 
 /// A pipe into which nobody writes, and a way to tell whether an operation still has it.
 pub(crate) struct Quiet {

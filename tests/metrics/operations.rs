@@ -36,11 +36,6 @@ fn assert_ring_agrees() {
     });
 }
 
-fn pipe() -> (SharedFd, std::io::PipeWriter) {
-    let (reader, writer) = std::io::pipe().unwrap();
-    (SharedFd::from(OwnedFd::from(reader)), writer)
-}
-
 #[test]
 fn each_operation_counts_for_its_family() {
     let _limit = limit();

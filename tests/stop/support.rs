@@ -1,10 +1,9 @@
-//! What these tests share: a pipe, and knowing when an operation is in the kernel, or back.
+//! What these tests share: knowing when an operation is in the kernel, or back.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::future::{Future, poll_fn};
 use std::io::{self, PipeWriter, Write};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -12,12 +11,6 @@ use ringpool::buf::{BufError, BufResult};
 use ringpool::op::{self, Op, SharedFd};
 use ringpool::stop::{StopSource, with_stop};
 use ringpool::{current, yield_now};
-
-/// An empty pipe.
-pub(crate) fn pipe() -> (SharedFd, PipeWriter) {
-    let (reader, writer) = io::pipe().expect("a pipe can be made");
-    (SharedFd::from(OwnedFd::from(reader)), writer)
-}
 
 /// A read of a pipe, into a buffer that can be told again.
 pub(crate) fn read(pipe: &SharedFd) -> Op<op::Read<Vec<u8>>> {
